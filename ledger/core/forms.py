@@ -1,0 +1,378 @@
+"""Forms: a NamedTuple's typed fields are the grammar of a signed object or event; all else is derived from them.
+
+From the types come the strict parser (`Form.read`), the encoder (`Form.text`, one compiled f-string, whose output
+is RFC 8785 canonical JSON), and the fields that refer to rows (`Form.references`). A field named `class_` is
+written `class`; an optional field (`T | None = None`) has one way to say its default: absence.
+"""
+
+import binascii
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from types import NoneType, UnionType
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+
+from ledger.core import words
+
+DEPTH = 8  # how deep a signed object may nest, the outermost object being 1
+LINE = 4071  # octets of JSON in a salted line of 4,096: 24 of base64 and a space come before it
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+STRING = re.compile(r"[ !#-\[\]-~]{1,128}")
+ID = re.compile(words.ID)
+
+F = TypeVar("F", bound=tuple[Any, ...])
+Read = Callable[[Any, str], Any]
+
+
+class BadForm(ValueError):
+    """What was given is not of its form; the message names the field and what is expected there."""
+
+
+def bad(path: str, expected: str) -> BadForm:
+    """The error for the field at `path`."""
+    return BadForm(f"{path or 'the object'}: {expected}")
+
+
+def base64(octets: bytes) -> str:
+    """RFC 4648 section 4, padded."""
+    return binascii.b2a_base64(octets, newline=False).decode()
+
+
+class Codec(NamedTuple):
+    """How one type is read from plain JSON values, and written: `expression` holds V where the value's name goes,
+    inside an f-string, so it has no quotes within its braces (Python 3.11 has none to spare)."""
+
+    read: Read
+    expression: str
+    helpers: dict[str, Any]
+
+
+def plain_of(text: str) -> Any:
+    """The JSON value of a text; raises BadForm where it is none. What the canonical form forbids is found by
+    comparing the re-encoding, so NaN, floats and repeated names need no words here."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadForm("not a JSON text") from error
+
+
+def canonical(value: Any) -> str:
+    """The canonical text (RFC 8785) of a value of the profile."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def check_profile(value: Any, path: str, depth: int) -> None:
+    """Raise BadForm unless the value is of the JSON profile: no null, no floats, plain names, shallow."""
+    if depth > DEPTH:
+        raise bad(path, f"nested deeper than {DEPTH}")
+    if type(value) is dict:
+        for name, item in value.items():
+            if not NAME.fullmatch(name):
+                raise bad(path, f"a name is [a-z][a-z0-9_]*, not {name[:40]!r}")
+            check_profile(item, f"{path}.{name}", depth + (type(item) in (dict, list)))
+    elif type(value) is list:
+        for item in value:
+            check_profile(item, path, depth + (type(item) in (dict, list)))
+    elif type(value) is str:
+        if not STRING.fullmatch(value):
+            raise bad(path, 'a string is 1 to 128 characters of ASCII without " and \\')
+    elif type(value) is int:
+        if abs(value) > words.SAFE:
+            raise bad(path, "an integer within 2^53-1")
+    elif type(value) is not bool:
+        raise bad(path, "an object, array, string, integer, true or false")
+
+
+def _read_id(value: Any, path: str) -> bytes:
+    if type(value) is not str or not ID.fullmatch(value):
+        raise bad(path, "an id is a UUIDv7 as 32 lower-case hex digits")
+    return bytes.fromhex(value)
+
+
+def _read_bool(value: Any, path: str) -> bool:
+    if type(value) is not bool:
+        raise bad(path, "true or false")
+    return value
+
+
+def _integer(least: int, most: int) -> Read:
+    def read(value: Any, path: str) -> int:
+        if type(value) is not int or not least <= value <= most:
+            raise bad(path, f"an integer from {least} to {most}")
+        return value
+
+    return read
+
+
+def _string(expression: str) -> Read:
+    matches = re.compile(expression, re.ASCII).fullmatch
+
+    def read(value: Any, path: str) -> str:
+        if type(value) is not str or not matches(value):
+            raise bad(path, f"a string like {expression}")
+        return value
+
+    return read
+
+
+def _octets(size: int, prefix: bytes) -> Read:
+    length = 4 * ((size + len(prefix) + 2) // 3)
+
+    def read(value: Any, path: str) -> bytes:
+        if type(value) is str and len(value) == length and value.isascii():
+            try:
+                octets = binascii.a2b_base64(value)
+            except binascii.Error:
+                octets = b""
+            # The re-encoding finds junk and non-zero tail bits, which a2b_base64 lets pass.
+            if len(octets) == size + len(prefix) and octets.startswith(prefix) and base64(octets) == value:
+                return octets[len(prefix) :]
+        raise bad(path, f"base64 of {size + len(prefix)} octets{' of type 0x01 (Ed25519)' if prefix else ''}")
+
+    return read
+
+
+def _choice(choices: tuple[str, ...]) -> Read:
+    def read(value: Any, path: str) -> str:
+        if type(value) is not str or value not in choices:
+            raise bad(path, "one of " + ", ".join(choices))
+        return value
+
+    return read
+
+
+def _read_json(value: Any, path: str) -> str:
+    # Depth is that of the outermost object; bodies stand at the second level of their text (the third in a genesis).
+    check_profile(value, path, 2 + path.count(".") if type(value) in (dict, list) else 1)
+    return canonical(value)
+
+
+def _codec(hint: Any) -> Codec:
+    """The codec of one type of `words`, of a Literal, a list, a map or another form."""
+    if hint in words.IDS:
+        return Codec(_read_id, '"{V.hex()}"', {})
+    if hint is bool:
+        return Codec(_read_bool, "{lower(V)}", {"lower": lambda flag: "true" if flag else "false"})
+    if get_origin(hint) is Literal:
+        return Codec(_choice(get_args(hint)), '"{V}"', {})
+    if get_origin(hint) is Annotated:
+        return _annotated(*get_args(hint)[:2])
+    if get_origin(hint) is tuple:
+        return _list(get_args(hint)[0])
+    return _nested(hint)
+
+
+def _annotated(base: Any, mark: Any) -> Codec:
+    if isinstance(mark, words.Between):
+        return Codec(_integer(*mark), "{V}", {})
+    if isinstance(mark, words.Pattern):
+        return Codec(_string(mark.expression), '"{V}"', {})
+    if isinstance(mark, words.Octets):
+        return _octets_codec(mark)
+    if mark == words.JSON:
+        return Codec(_read_json, "{V}", {})
+    if mark == words.MAP:
+        return _map(*get_args(get_args(base)[0]))
+    return _codec(base)  # a mark of another kind, such as the form of legs, belongs to whoever reads it
+
+
+def _octets_codec(mark: words.Octets) -> Codec:
+    if not mark.prefix:
+        return Codec(_octets(*mark), '"{base64(V)}"', {})
+    return Codec(_octets(*mark), '"{key_text(V)}"', {"key_text": lambda octets: base64(mark.prefix + octets)})
+
+
+def _list(item: Any) -> Codec:
+    codec = _codec(item)
+    write = _writer(codec)
+
+    def read(value: Any, path: str) -> tuple[Any, ...]:
+        if type(value) is not list:
+            raise bad(path, "an array")
+        return tuple(codec.read(one, f"{path}.{n}") for n, one in enumerate(value))
+
+    name = f"list_{id(write):x}"
+    return Codec(read, f"[{{{name}(V)}}]", {name: lambda values: ",".join(map(write, values))})
+
+
+def _map(key: Any, item: Any) -> Codec:
+    keys, items = _codec(key), _codec(item)
+    write = _writer(items)
+
+    def read(value: Any, path: str) -> tuple[Any, ...]:
+        if type(value) is not dict:
+            raise bad(path, "an object")
+        return tuple((keys.read(k, path), items.read(value[k], f"{path}.{k}")) for k in sorted(value))
+
+    def joined(pairs: tuple[Any, ...]) -> str:
+        return ",".join(f'"{k}":{write(v)}' for k, v in pairs)
+
+    name = f"map_{id(joined):x}"
+    return Codec(read, f"{{{{{{{name}(V)}}}}}}", {name: joined})
+
+
+def _nested(hint: Any) -> Codec:
+    form = Form(hint)
+    name = f"form_{id(form):x}"
+    return Codec(form.read_at, f"{{{name}(V)}}", {name: form.text})
+
+
+def _writer(codec: Codec) -> Callable[[Any], str]:
+    return _function("o", [], codec.expression.replace("V", "o"), codec.helpers)
+
+
+def _function(arguments: str, lines: list[str], template: str, helpers: Mapping[str, Any]) -> Callable[..., str]:
+    """A function from its text: what namedtuple itself does, for the same reason, speed."""
+    body = "".join(f"    {line}\n" for line in [*lines, f"return f'{template}'"])
+    names: dict[str, Any] = {"base64": base64, **helpers}
+    exec(f"def text({arguments}):\n{body}", names)  # the text is made of field names of our own types alone
+    function: Callable[..., str] = names["text"]
+    return function
+
+
+class Field(NamedTuple):
+    """A field of a form: its written name, its type without the `| None`, whether it may be absent, its codec."""
+
+    name: str
+    hint: Any
+    optional: bool
+    codec: Codec
+
+
+class Piece(NamedTuple):
+    """One name of a written object: where its value stands and the expression that writes it."""
+
+    name: str
+    place: str
+    expression: str
+    optional: bool
+
+    def template(self, before: str, after: str) -> str:
+        """This piece of the f-string, with its comma."""
+        return f'{before}"{self.name}":{self.expression.replace("V", self.place)}{after}'
+
+
+def fields_of(form: type) -> list[Field]:
+    """The fields of a NamedTuple in their order; an array (words.ARRAYS) has no field that stands apart."""
+    fields = []
+    for name, hint in get_type_hints(form, include_extras=True).items():
+        if name == "items" and form in words.ARRAYS:
+            continue
+        optional = get_origin(hint) is UnionType or NoneType in get_args(hint)
+        bare = next(h for h in get_args(hint) if h is not NoneType) if optional else hint
+        fields.append(Field(name.rstrip("_"), bare, optional, _codec(bare)))
+    return fields
+
+
+class Form(Generic[F]):
+    """A NamedTuple compiled: `read` for its strict parser, `text` for its canonical JSON.
+
+    `constants` are further names with fixed strings (an event's own name); `envelope` is a second NamedTuple whose
+    fields stand in the same object (what every instruction carries beside its own).
+    """
+
+    def __init__(self, form: type[F], constants: Mapping[str, str] | None = None, envelope: type | None = None):
+        self.form = form
+        self.fields = fields_of(form)
+        self.envelope = envelope
+        self.envelope_fields = fields_of(envelope) if envelope else []
+        self.constants = dict(constants or {})
+        self.is_array = form in words.ARRAYS
+        self.text: Callable[..., str] = self._array_writer() if self.is_array else self._object_writer()
+
+    def read_at(self, plain: Any, path: str = "") -> F:
+        """The form from a plain JSON value; raises BadForm. The value's names must be exactly the form's."""
+        return self._read_array(plain, path) if self.is_array else self._read_object(plain, path)[0]
+
+    def read(self, octets: bytes | str) -> tuple[F, Any]:
+        """The form and its envelope from one canonical JSON text; raises BadForm on anything else."""
+        text = octets if isinstance(octets, str) else ascii_of(octets)
+        return self.read_plain(plain_of(text), text)
+
+    def read_plain(self, plain: Any, text: str) -> tuple[F, Any]:
+        """As `read`, where the text has been parsed already."""
+        form, envelope = self._read_object(plain, "")
+        written = self.text(form, envelope) if self.envelope else self.text(form)
+        if written != text:
+            raise BadForm("the object is not its own canonical form (RFC 8785): names sorted, no space, no repeats")
+        return form, envelope
+
+    def _read_object(self, plain: Any, path: str) -> tuple[F, Any]:
+        if type(plain) is not dict:
+            raise bad(path, "an object")
+        prefix = path + "." if path else ""
+        own = _values(plain, self.fields, prefix)
+        around = _values(plain, self.envelope_fields, prefix)
+        for name, value in self.constants.items():
+            if plain.get(name) != value:
+                raise bad(prefix + name, f'"{value}"')
+        known = sum(v is not None for v in own) + sum(v is not None for v in around) + len(self.constants)
+        if known != len(plain):
+            raise bad(path, "unknown field " + repr(self._unknown(plain))[:60])
+        form = self.form(*own)
+        flaw = getattr(form, "flaw", None)  # what no single field's type can say
+        if flaw and (why := flaw()):
+            raise bad(path, why)
+        return form, (self.envelope(*around) if self.envelope else None)
+
+    def _unknown(self, plain: dict[str, Any]) -> str:
+        names = {field.name for field in self.fields + self.envelope_fields} | set(self.constants)
+        return next(iter(sorted(set(plain) - names)), "")
+
+    def _read_array(self, plain: Any, path: str) -> F:
+        if type(plain) is not list or len(plain) != len(self.fields):
+            raise bad(path, f"an array of {len(self.fields)}: " + ", ".join(field.name for field in self.fields))
+        return self.form(*(f.codec.read(v, f"{path}.{f.name}") for f, v in zip(self.fields, plain, strict=True)))
+
+    def _array_writer(self) -> Callable[..., str]:
+        parts = [field.codec.expression.replace("V", f"o[{n}]") for n, field in enumerate(self.fields)]
+        return _function("o", [], "[" + ",".join(parts) + "]", self._helpers())
+
+    def _object_writer(self) -> Callable[..., str]:
+        """One f-string with the names in order. Commas lean on the first name that is always there."""
+        pieces = [Piece(f.name, f"o[{n}]", f.codec.expression, f.optional) for n, f in enumerate(self.fields)]
+        pieces += [Piece(f.name, f"e[{n}]", f.codec.expression, f.optional) for n, f in enumerate(self.envelope_fields)]
+        pieces += [Piece(name, "", f'"{value}"', False) for name, value in self.constants.items()]
+        pieces.sort()
+        first = next(n for n, piece in enumerate(pieces) if not piece.optional)
+        lines, template = [], ""
+        for n, piece in enumerate(pieces):
+            part = piece.template(before="," * (n > first), after="," * (n < first))
+            if piece.optional:
+                lines.append(f"p{n} = '' if {piece.place} is None else f'{part}'")
+                part = f"{{p{n}}}"
+            template += part
+        arguments = "o, e" if self.envelope else "o"
+        return _function(arguments, lines, "{{" + template + "}}", self._helpers())
+
+    def _helpers(self) -> dict[str, Any]:
+        return {k: v for field in self.fields + self.envelope_fields for k, v in field.codec.helpers.items()}
+
+    def texts(self) -> list[tuple[str, int]]:
+        """Name and place of each field that is the hash of a free text, in the order their lines are sent."""
+        return sorted((f.name, n) for n, f in enumerate(self.fields) if f.hint == words.FreeText)
+
+    def references(self) -> Iterator[tuple[int, Any]]:
+        """Place and type of each field that is an id or a public key: what a footprint is made of."""
+        for n, field in enumerate(self.fields):
+            if field.hint in words.IDS or field.hint == words.PublicKey:
+                yield n, field.hint
+
+
+def ascii_of(octets: bytes) -> str:
+    try:
+        return octets.decode("ascii")
+    except UnicodeDecodeError as error:
+        raise BadForm("the object holds octets that are not ASCII") from error
+
+
+def _values(plain: dict[str, Any], fields: list[Field], prefix: str) -> list[Any]:
+    values = []
+    for name, _, optional, codec in fields:
+        if name in plain:
+            values.append(codec.read(plain[name], prefix + name))
+        elif optional:
+            values.append(None)
+        else:
+            raise bad(prefix + name, "is missing")
+    return values

@@ -1,0 +1,235 @@
+"""The table of contents: every noun, kind and event of the ledger, and the two verbs over them.
+
+A new feature is one file beside this one and a line in each of these tuples; parser, encoder, footprint and tables
+follow from its types.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
+
+from ledger.core import accounts, cancels, keys, ledgers, members, transfers, words
+from ledger.core.forms import BadForm, Form, ascii_of, plain_of
+from ledger.core.keys import Signer
+from ledger.core.refusals import Refusal, Refused
+from ledger.core.state import Noun, State, snake
+from ledger.core.words import Anchor, At, InstructionId, Time
+
+DAY, MONTH = 86_400, 2_678_400  # how long before `not_after` an instruction may be accepted, in seconds
+
+NOUNS: tuple[Noun[Any], ...] = (
+    ledgers.LEDGER,
+    ledgers.POLICIES,
+    members.MEMBERS,
+    keys.KEYS,
+    keys.NAMED,
+    accounts.ACCOUNTS,
+    accounts.MOVEMENTS,
+    transfers.ONCE,
+    cancels.CANCELLED,
+    keys.LOGGED,
+)
+
+Formula = Callable[[State, Any, At, frozenset[Signer]], frozenset[Signer]]
+
+
+class Envelope(NamedTuple):
+    """What every instruction carries beside the fields of its kind."""
+
+    id: InstructionId
+    not_after: Time
+    anchor: Anchor
+
+
+class GenesisEnvelope(NamedTuple):
+    """What a genesis carries: there is nothing yet that it could be anchored to."""
+
+    id: InstructionId
+    not_after: Time
+
+
+def nothing(*_: Any) -> Any:
+    """No rows, no keys: what most kinds add to what their fields say."""
+    return ()
+
+
+class Kind(NamedTuple):
+    """A kind of instruction: its fields, its decision, who signs it and within which window before `not_after`.
+
+    `loads` names rows that the fields' types do not tell, `registers` the keys that the text itself makes known.
+    """
+
+    name: str
+    fields: type
+    decide: Callable[[State, Any, At, frozenset[Signer]], list[Any]]
+    signed: Formula
+    window: int
+    loads: Callable[[Any, frozenset[Signer]], Sequence[tuple[Noun[Any], Any]]] = nothing
+    registers: Callable[[Any, InstructionId], frozenset[Signer]] = nothing
+    leg: type | None = None
+
+
+def _authority(kind: str) -> Formula:
+    return lambda state, asked, at, signers: ledgers.by_authority(state, kind, signers)
+
+
+def _authorised(name: str, fields: type, decide: Any, loads: Any = nothing) -> Kind:
+    """A kind that the administrators sign, as many as the genesis says for it."""
+    return Kind(name, fields, decide, _authority(name), MONTH, _with_authority(loads))
+
+
+def _with_authority(loads: Any) -> Any:
+    return lambda asked, signers: [*ledgers.authority_row(), *loads(asked, signers)]
+
+
+KINDS = (
+    Kind("genesis", ledgers.LedgerOpened, ledgers.genesis, ledgers.signed_genesis, MONTH, ledgers.authority_row,
+         registers=ledgers.registered_by_genesis),
+    Kind("admit", members.Admit, members.admit, members.signed_admission, MONTH,
+         _with_authority(members.rows_of_admission), members.registered_by_admission),
+    _authorised("open_account", members.OpenAccount, members.open_account, ledgers.limits_row),
+    _authorised("set_limits", members.SetLimits, members.set_limits),
+    _authorised("set_facts", members.SetFacts, members.set_facts, members.beneficiary),
+    _authorised("suspend", members.Suspend, members.suspend),
+    _authorised("reinstate", members.Reinstate, members.reinstate),
+    _authorised("set_policy", ledgers.SetPolicy, ledgers.set_policy, ledgers.policy_rows),
+    Kind("transfer", transfers.Transfer, transfers.transfer, transfers.signed_by_payer, DAY, transfers.once_of),
+    Kind("transfer_many", transfers.TransferMany, transfers.transfer_many, transfers.signed_by_payer, DAY,
+         transfers.rows_of_legs, leg=transfers.Leg),
+    Kind("cancel", cancels.Cancel, cancels.cancel, cancels.signed_by_one_holder, DAY, cancels.rows_of_target),
+)  # fmt: skip
+
+EVENTS: tuple[tuple[type, Callable[[State, Any, At], None]], ...] = (
+    (ledgers.LedgerOpened, ledgers.ledger_opened),
+    (ledgers.PolicySet, ledgers.policy_set),
+    (keys.KeyAdded, keys.key_added),
+    (members.MemberAdmitted, members.member_admitted),
+    (members.FactsSet, members.facts_set),
+    (accounts.AccountOpened, accounts.account_opened),
+    (accounts.LimitsSet, accounts.limits_set),
+    (accounts.StatusSet, accounts.status_set),
+    (accounts.Moved, accounts.moved),
+    (transfers.OnceUsed, transfers.once_used),
+    (cancels.Cancelled, cancels.cancelled),
+)
+
+REFERENCES: dict[Any, Noun[Any]] = {
+    words.InstructionId: keys.LOGGED,
+    words.MemberId: members.MEMBERS,
+    words.AccountId: accounts.ACCOUNTS,
+    words.PublicKey: keys.KEYS,
+}
+
+# --- derived from the tables above
+
+BY_KIND = {kind.name: kind for kind in KINDS}
+FORMS: dict[str, Form[Any]] = {
+    kind.name: Form(kind.fields, envelope=GenesisEnvelope if kind.name == "genesis" else Envelope) for kind in KINDS
+}
+LEGS: dict[str, Form[Any]] = {kind.name: Form(kind.leg) for kind in KINDS if kind.leg}
+EVENT_FORMS: dict[str, Form[Any]] = {snake(event.__name__): Form(event, {"event": snake(event.__name__)})
+                                     for event, _ in EVENTS}  # fmt: skip
+EVOLVE = dict(EVENTS)
+WRITE: dict[type, Callable[[Any], str]] = {form.form: form.text for form in EVENT_FORMS.values()}
+_ROWS = {
+    name: tuple((place, REFERENCES[hint]) for place, hint in form.references() if hint in REFERENCES)
+    for name, form in FORMS.items()
+}
+
+
+class Verified(NamedTuple):
+    """An instruction that passed checks 1 and 2. `anchor`: what the log answered to its anchor."""
+
+    kind: str
+    asked: Any
+    id: InstructionId
+    not_after: int
+    anchor: Literal["true", "ahead", "wrong"]
+    text_hash: bytes
+    signers: frozenset[Signer]
+
+
+class Repeat(NamedTuple):
+    """The same text is in the log already: the outcome is that entry's."""
+
+    log_index: int
+
+
+Outcome = list[Any] | Refusal | Repeat
+
+
+def footprint(instruction: Verified) -> Iterator[tuple[Noun[Any], Any]]:
+    """Noun and key of every row that deciding this instruction reads, as far as the types tell."""
+    kind, asked, id = BY_KIND[instruction.kind], instruction.asked, instruction.id
+    yield keys.LOGGED, id
+    yield keys.NAMED, id
+    for signer in instruction.signers:
+        yield keys.KEYS, signer.public
+        yield cancels.CANCELLED, (id, signer.holder)
+    for place, noun in _ROWS[kind.name]:
+        if asked[place] is not None:
+            yield noun, asked[place]
+    yield from kind.loads(asked, instruction.signers)
+
+
+def decide(state: State, instruction: Verified, at: At) -> Outcome:
+    """What the instruction comes to at this log index and time: its events, a refusal, or the entry it has.
+
+    Changes nothing. Raises NotLoaded where the state lacks a row that the decision reads.
+    """
+    try:
+        return _repeat(state, instruction) or _decide(state, instruction, at)
+    except Refused as refused:
+        return refused.refusal
+
+
+def _repeat(state: State, instruction: Verified) -> Repeat | None:
+    """Check 3: the id is free, or in the log with this very text."""
+    logged = state.get(keys.LOGGED, instruction.id)
+    if logged is None:
+        if state.get(keys.NAMED, instruction.id) is not None:
+            raise Refused("id_used")
+        return None
+    if logged.text_hash != instruction.text_hash:
+        raise Refused("id_used")
+    return Repeat(logged.log_index)
+
+
+def _decide(state: State, instruction: Verified, at: At) -> list[Any]:
+    kind = BY_KIND[instruction.kind]
+    for signer in instruction.signers:
+        if state.get(cancels.CANCELLED, (instruction.id, signer.holder)) is not None:
+            raise Refused("cancelled")
+    _check_time(instruction, kind.window, at)
+    if instruction.anchor != "true":
+        raise Refused("anchor_ahead" if instruction.anchor == "ahead" else "anchor_wrong")
+    keys.check_live(state, instruction.signers, frozenset(kind.registers(instruction.asked, instruction.id)))
+    if not instruction.signers <= kind.signed(state, instruction.asked, at, instruction.signers):
+        raise Refused("signature_without_role")
+    return kind.decide(state, instruction.asked, at, instruction.signers)
+
+
+def _check_time(instruction: Verified, window: int, at: At) -> None:
+    if at.time > instruction.not_after:
+        raise Refused("expired", not_after=instruction.not_after, time=at.time)
+    if at.time < instruction.not_after - window:
+        raise Refused("not_yet_valid", not_after=instruction.not_after, time=at.time, window=window)
+
+
+def evolve(state: State, event: Any, at: At) -> None:
+    """Apply one event. Never refuses: what is in a log has been decided."""
+    EVOLVE[type(event)](state, event, at)
+
+
+def read_event(octets: bytes) -> Any:
+    """The event of a salted line's JSON; raises BadForm, also for a kind of event that this program does not know."""
+    text = ascii_of(octets)
+    plain = plain_of(text)
+    name = plain.get("event") if isinstance(plain, dict) else None
+    if not isinstance(name, str) or name not in EVENT_FORMS:
+        raise BadForm(f"unknown event {str(name)[:40]!r}")
+    return EVENT_FORMS[name].read_plain(plain, text)[0]
+
+
+def write_event(event: Any) -> str:
+    """The event's canonical JSON."""
+    return WRITE[type(event)](event)

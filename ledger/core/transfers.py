@@ -1,0 +1,149 @@
+"""Transfers: a member pays another, or many others under one signature; and `once`, the second key of idempotency.
+
+A `once` is a word of the payer's own (a bank reference, a row of a file) that its account can use one time, for
+ever: a second use, also within one bulk, refuses the whole instruction and names the first use.
+"""
+
+from typing import Annotated, Any, NamedTuple
+
+from ledger.core.accounts import ACCOUNTS, Moved, check
+from ledger.core.keys import Signer
+from ledger.core.refusals import Refused
+from ledger.core.state import Noun, State
+from ledger.core.words import (
+    AccountId,
+    Amount,
+    At,
+    FreeText,
+    InstructionId,
+    Legs,
+    MovementId,
+    OnceWord,
+    Purpose,
+    Reference,
+)
+
+
+class Transfer(NamedTuple):
+    """Pay another member. `ref` is carried to a bank as it is; `memo` and `evidence` are free text, by hash."""
+
+    payer: AccountId
+    payee: AccountId
+    amount: Amount
+    purpose: Purpose | None = None
+    ref: Reference | None = None
+    once: OnceWord | None = None
+    memo: FreeText | None = None
+    evidence: FreeText | None = None
+
+
+class Leg(NamedTuple):
+    """One transfer of a bulk, in a salted line of its own."""
+
+    payee: AccountId
+    amount: Amount
+    purpose: Purpose | None = None
+    ref: Reference | None = None
+    once: OnceWord | None = None
+
+
+class TransferMany(NamedTuple):
+    """Pay many members under one signature, all or none; each payee is shown its own leg alone."""
+
+    payer: AccountId
+    legs: Annotated[Legs, Leg]
+
+
+class OnceUsed(NamedTuple):
+    """An account has used this word."""
+
+    account: AccountId
+    once: OnceWord
+
+
+class Once(NamedTuple):
+    """A used word, and the instruction that used it."""
+
+    account: AccountId
+    once: str
+    id: InstructionId
+    log_index: int
+
+
+ONCE = Noun(Once, keys=2)
+
+
+def signed_by_payer(
+    state: State, asked: Transfer | TransferMany, at: At, signers: frozenset[Signer]
+) -> frozenset[Signer]:
+    """Who signs a transfer: a holder whose grant covers it. The member's own grant on its accounts is whole."""
+    account = state.get(ACCOUNTS, asked.payer)
+    member: bytes | None = account.member if account else None
+    used = frozenset(signer for signer in signers if signer.holder == member)
+    if not used:
+        raise Refused("account_unknown")
+    return used
+
+
+def transfer(state: State, asked: Transfer, at: At, signers: frozenset[Signer]) -> list[Any]:
+    """Decide: one movement, and the word it used."""
+    _check_payee(state, asked.payer, asked.payee)
+    if asked.once is not None:
+        _check_once(state, asked.payer, asked.once)
+    check(state, ((asked.payer, asked.payee, asked.amount),))
+    events: list[Any] = [
+        Moved(MovementId(at.id, 0), asked.payer, asked.payee, asked.amount, "trade", asked.purpose)
+    ]  # fmt: skip
+    if asked.once is not None:
+        events.append(OnceUsed(asked.payer, asked.once))
+    return events
+
+
+def transfer_many(state: State, asked: TransferMany, at: At, signers: frozenset[Signer]) -> list[Any]:
+    """Decide: a movement a leg, or nothing at all."""
+    payer, legs = asked.payer, asked.legs.items
+    used: set[str] = set()
+    events: list[Any] = []
+    for n, leg in enumerate(legs):
+        _check_payee(state, payer, leg.payee, n)
+        events.append(Moved(MovementId(at.id, n), payer, leg.payee, leg.amount, "trade", leg.purpose))
+        if leg.once is not None:
+            if leg.once in used:
+                raise Refused("once_used", once=leg.once, leg=n, first="an earlier leg of this bulk")
+            used.add(leg.once)
+            _check_once(state, payer, leg.once, n)
+            events.append(OnceUsed(payer, leg.once))
+    check(state, ((payer, leg.payee, leg.amount) for leg in legs))
+    return events
+
+
+def _check_payee(state: State, payer: AccountId, payee: AccountId, leg: int | None = None) -> None:
+    which = {} if leg is None else {"leg": leg}
+    if payee == payer:
+        raise Refused("same_account", **which)
+    account = state.get(ACCOUNTS, payee)
+    if account is None or account.kind != "member":  # common accounts are paid by kinds of their own
+        raise Refused("payee_unknown", payee=payee.hex(), **which)
+
+
+def _check_once(state: State, account: AccountId, once: str, leg: int | None = None) -> None:
+    first = state.get(ONCE, (account, once))
+    if first is not None:
+        which = {} if leg is None else {"leg": leg}
+        raise Refused("once_used", once=once, first=first.id.hex(), log_index=first.log_index, **which)
+
+
+def once_used(state: State, event: OnceUsed, at: At) -> None:
+    """Evolve: the word is used from now on."""
+    state.put(ONCE, Once(event.account, event.once, at.id, at.log_index))
+
+
+def once_of(asked: Transfer, *_: Any) -> list[tuple[Noun[Any], Any]]:
+    """The row that a transfer's word refers to, for the footprint."""
+    return [(ONCE, (asked.payer, asked.once))] if asked.once is not None else []
+
+
+def rows_of_legs(asked: TransferMany, *_: Any) -> list[tuple[Noun[Any], Any]]:
+    """The rows that the legs refer to, for the footprint."""
+    rows: list[tuple[Noun[Any], Any]] = [(ACCOUNTS, leg.payee) for leg in asked.legs.items]
+    return rows + [(ONCE, (asked.payer, leg.once)) for leg in asked.legs.items if leg.once is not None]

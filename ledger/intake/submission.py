@@ -1,0 +1,122 @@
+"""Verify one submission: its form (check 1), each signature line (check 2), what the log says to its anchor."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
+
+from ledger.core.forms import BadForm
+from ledger.core.keys import Signer
+from ledger.core.machine import BY_KIND, FORMS, LEGS, Verified
+from ledger.core.refusals import Refusal
+from ledger.core.words import HolderId
+from ledger.log import instruction, keys, salted
+from ledger.log.malformed import Malformed
+from ledger.log.notes import SignatureLine
+
+KeyOf = Callable[[HolderId, bytes], bytes | None]  # holder, key ID (4 octets) -> public key, live or not
+RootAt = Callable[[int], bytes | None]  # log size -> root, or None where the log is shorter
+
+
+class Prepared(NamedTuple):
+    """A verified instruction and the octets that an entry keeps. `texts`: field and salted line of each free text."""
+
+    instruction: Verified
+    note: bytes
+    note_hash: bytes
+    legs: bytes | None
+    texts: tuple[tuple[str, bytes], ...]
+
+
+def verify(octets: bytes, origin: str, key_of: KeyOf, root_at: RootAt) -> Prepared | Refusal:
+    """The instruction in a submission to the ledger of this origin, or why it is none (checks 1 and 2).
+
+    An anchor that is ahead or wrong is noted, not refused: the checks 3 to 5 come before it.
+    """
+    try:
+        sent = instruction.parse(octets)
+        asked, envelope = _read_object(sent, origin)
+        asked, legs, texts = _read_salted(sent, asked)
+        new = BY_KIND[sent.kind].registers(asked, envelope.id)
+        _check_keys(new)
+    except (Malformed, BadForm) as error:
+        return Refusal("malformed", {"what": str(error)})
+    signers = _verify_signatures(sent, new, key_of)
+    if isinstance(signers, Refusal):
+        return signers
+    verified = Verified(
+        sent.kind, asked, envelope.id, envelope.not_after, _answer_anchor(envelope, root_at),
+        hashlib.sha256(sent.text).digest(), signers,
+    )  # fmt: skip
+    return Prepared(verified, sent.note, hashlib.sha256(sent.note).digest(), legs, texts)
+
+
+def _read_object(sent: instruction.Submission, origin: str) -> tuple[Any, Any]:
+    if sent.kind not in FORMS:
+        raise Malformed(f"unknown kind {sent.kind!r}")
+    if sent.origin != origin:
+        raise Malformed(f"the origin is {sent.origin!r}, and this ledger's is {origin!r}")
+    asked, envelope = FORMS[sent.kind].read(sent.object)
+    if sent.kind == "genesis" and asked.origin != origin:
+        raise Malformed("origin: the object and the line above it name two")
+    return asked, envelope
+
+
+def _read_salted(
+    sent: instruction.Submission, asked: Any
+) -> tuple[Any, bytes | None, tuple[tuple[str, bytes], ...]]:
+    """The legs put into the form, and the free texts by field; the lines must be exactly those that the text names."""
+    fields = [(name, asked[place]) for name, place in FORMS[sent.kind].texts() if asked[place] is not None]
+    count = asked.legs.number if sent.kind in LEGS else 0
+    if len(sent.salted) != count + len(fields):
+        raise Malformed(f"salted lines: {count + len(fields)} are named by the text, {len(sent.salted)} came with it")
+    legs, lines = sent.salted[:count], sent.salted[count:]
+    for (name, root), line in zip(fields, lines, strict=True):
+        salted.parse_free_text(line)
+        if salted.root([line]) != root:
+            raise Malformed(f"{name}: the free text's line does not match its hash")
+    texts = tuple((name, line) for (name, _), line in zip(fields, lines, strict=True))
+    if not count:
+        return asked, None, texts
+    return asked._replace(legs=_read_legs(sent.kind, asked.legs, legs)), b"\n".join(legs), texts
+
+
+def _read_legs(kind: str, signed: Any, lines: Sequence[bytes]) -> Any:
+    if salted.root(lines) != signed.root:
+        raise Malformed("legs: the salted lines do not match their root")
+    read = LEGS[kind].read
+    return signed._replace(items=tuple(read(salted.split(line)[1])[0] for line in lines))
+
+
+def _check_keys(new: frozenset[Signer]) -> None:
+    for signer in new:
+        if not keys.registrable(signer.public):
+            raise Malformed("key: not a point that an Ed25519 key may be (docs/formats.md, Ed25519)")
+
+
+def _verify_signatures(
+    sent: instruction.Submission, new: frozenset[Signer], key_of: KeyOf
+) -> frozenset[Signer] | Refusal:
+    signers = set()
+    for line in sent.signatures:
+        holder = HolderId(bytes.fromhex(line.name[-32:]))
+        public = _key_of_text(line, holder, new) or key_of(holder, line.key_id)
+        if public is None or not keys.verify(public, line.signature, sent.text):
+            return Refusal("signature_invalid", {"name": line.name})
+        signers.add(Signer(holder, public))
+    return frozenset(signers)
+
+
+def _key_of_text(line: SignatureLine, holder: HolderId, new: frozenset[Signer]) -> bytes | None:
+    """The key that the text itself registers for this holder, if its ID is the line's."""
+    for signer in new:
+        if signer.holder == holder and keys.key_id(line.name, signer.public) == line.key_id:
+            return signer.public
+    return None
+
+
+def _answer_anchor(envelope: Any, root_at: RootAt) -> Literal["true", "ahead", "wrong"]:
+    anchor = getattr(envelope, "anchor", None)
+    if anchor is None:
+        return "true"
+    root = root_at(anchor.size)
+    return "ahead" if root is None else "true" if root == anchor.root else "wrong"

@@ -1,0 +1,74 @@
+"""Checkpoints (C2SP `tlog-checkpoint`): origin, size and root of a log, signed by its operator.
+
+    ledger.example/solana
+    600
+    BbuApXrmzdtkLeKekV4UWb60jv+LVOi1lJXD7pln8Dc=
+
+    — ledger.example/solana 9hVaqhPb3qCZhzVJLFKI5P4Q...
+"""
+
+import re
+from typing import NamedTuple
+
+from ledger.log import base64s, keys, notes
+from ledger.log.malformed import Malformed
+from ledger.log.notes import SignatureLine
+
+SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+LINES_MOST = 16
+
+
+class Checkpoint(NamedTuple):
+    """The parts of a checkpoint; `text` is what is signed."""
+
+    origin: str
+    size: int
+    root: bytes
+    text: bytes
+    signatures: tuple[SignatureLine, ...]
+
+
+def body(origin: str, size: int, root: bytes) -> bytes:
+    """The signed text."""
+    return f"{origin}\n{size}\n{base64s.encode(root)}\n".encode()
+
+
+def parse_body(text: bytes) -> tuple[str, int, bytes]:
+    """Origin, size and root of a signed text without extension lines; raises Malformed."""
+    lines = text.decode().split("\n")
+    if len(lines) != 4 or not lines[0] or lines[3]:
+        raise Malformed("a checkpoint is three lines: origin, size, root")
+    if not SIZE.fullmatch(lines[1]):
+        raise Malformed(f"not a log size: {lines[1][:40]!r}")
+    return lines[0], int(lines[1]), base64s.decode(lines[2], 32)
+
+
+def parse(note: bytes) -> Checkpoint:
+    """The parts of a signed checkpoint; raises Malformed. Lines of unknown keys or types are kept, not judged."""
+    text, signatures = notes.open_note(note)
+    if len(signatures) > LINES_MOST:
+        raise Malformed(f"{len(signatures)} signature lines, where {LINES_MOST} are the most")
+    origin, size, root = parse_body(text)
+    if size == 0:
+        raise Malformed("a checkpoint of an empty log")
+    return Checkpoint(origin, size, root, text, signatures)
+
+
+def sign(seed: bytes, origin: str, size: int, root: bytes) -> bytes:
+    """A checkpoint signed by the operator's key."""
+    text = body(origin, size, root)
+    public = keys.public_of(seed)
+    line = notes.format_line(origin, keys.key_id(origin, public), keys.sign(seed, text))
+    return text + b"\n" + line.encode() + b"\n"
+
+
+def verify(note: bytes, origin: str, public: bytes) -> Checkpoint:
+    """The checkpoint, if the operator's key of this origin signed it; raises Malformed."""
+    checkpoint = parse(note)
+    if checkpoint.origin != origin:
+        raise Malformed(f"a checkpoint of {checkpoint.origin[:100]!r}, where {origin!r} belongs")
+    wanted = keys.key_id(origin, public)
+    lines = [line for line in checkpoint.signatures if (line.name, line.key_id) == (origin, wanted)]
+    if len(lines) != 1 or not keys.verify(public, lines[0].signature, checkpoint.text):
+        raise Malformed("the checkpoint is not signed by the operator's key")
+    return checkpoint

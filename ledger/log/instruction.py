@@ -1,0 +1,149 @@
+"""Instructions: three signed lines, signature lines, salted lines (docs/formats.md, Instruction).
+
+    comarca/instruction@v1 transfer
+    ledger.example/solana
+    {"amount":3430,...}
+
+    — ledger.example/solana/0192f3a8... MsI+YzwoUao+gVAN...
+
+    <salted line>
+
+`parse` does what needs neither state nor knowledge of kinds; the object's own form is the core's to read.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from ledger.log import notes, salted
+from ledger.log.malformed import Malformed
+from ledger.log.notes import SignatureLine
+
+INSTRUCTION = "comarca/instruction@v1"
+LOGIN = "comarca/login@v1"
+ORIGIN = re.compile(r"[a-z0-9.-]+(:[0-9]+)?/[a-z0-9][a-z0-9-]{0,62}")
+ORIGIN_MOST = 100  # octets
+RESERVED = ("v1", "health", "metrics", "docs", "static")  # names that addresses need for themselves
+KIND = re.compile(r"[a-z][a-z_]{0,31}")
+ID = re.compile(r"[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}")
+NOTE_MOST = 60_000  # octets
+SUBMISSION_MOST = 20 * 1024 * 1024  # octets
+SIGNATURES_MOST = 16
+SIGNATURE = 64  # octets
+
+
+class Submission(NamedTuple):
+    """The parts of a submission. `text` is what is signed, `note` what is stored, `object` the third line."""
+
+    note: bytes
+    text: bytes
+    kind: str
+    origin: str
+    object: bytes
+    signatures: tuple[SignatureLine, ...]
+    salted: tuple[bytes, ...]
+
+
+def check_origin(origin: str) -> None:
+    """Raise Malformed unless this can be a ledger's origin."""
+    name = origin.rpartition("/")[2]
+    if len(origin) > ORIGIN_MOST or not origin.isascii() or not ORIGIN.fullmatch(origin):
+        raise Malformed(f"an origin is host[:port]/name in lower case, at most {ORIGIN_MOST} octets: {origin[:40]!r}")
+    if name in RESERVED or ID.fullmatch(name):
+        raise Malformed(f"{name!r} cannot be a ledger's name")
+
+
+def text(kind: str, origin: str, object: bytes) -> bytes:
+    """The signed text."""
+    return f"{INSTRUCTION} {kind}\n{origin}\n".encode() + object + b"\n"
+
+
+def login_text(origin: str, object: bytes) -> bytes:
+    """The signed text of a login."""
+    return f"{LOGIN}\n{origin}\n".encode() + object + b"\n"
+
+
+def note(text: bytes, lines: Iterable[str]) -> bytes:
+    """A text with its signature lines, in their order."""
+    return text + b"\n" + b"".join(line + b"\n" for line in sorted(line.encode() for line in lines))
+
+
+def submission(note: bytes, lines: Sequence[bytes]) -> bytes:
+    """A note with its salted lines."""
+    return note + b"\n" + b"\n".join(lines) + b"\n" if lines else note
+
+
+def parse(octets: bytes) -> Submission:
+    """The parts of a submission; raises Malformed."""
+    parts = _parts(octets)
+    first, origin, object = _three_lines(parts[0])
+    context, space, kind = first.partition(" ")
+    if context != INSTRUCTION or not space or not KIND.fullmatch(kind):
+        raise Malformed(f"the first line is {INSTRUCTION!r}, a space and a kind")
+    lines = tuple(parts[2].split(b"\n")) if len(parts) == 3 else ()
+    for line in lines:
+        salted.split(line)
+    return _submission(parts, kind, origin, object, lines)
+
+
+def parse_login(octets: bytes) -> Submission:
+    """The parts of a login, its kind empty; raises Malformed."""
+    parts = _parts(octets)
+    first, origin, object = _three_lines(parts[0])
+    if first != LOGIN or len(parts) != 2:
+        raise Malformed(f"a login is a note whose first line is {LOGIN!r}")
+    return _submission(parts, "", origin, object, ())
+
+
+def _parts(octets: bytes) -> list[bytes]:
+    """Text, signature lines and salted lines, each without its last LF."""
+    if len(octets) > SUBMISSION_MOST:
+        raise Malformed(f"a submission of {len(octets)} octets, where {SUBMISSION_MOST} are the most")
+    notes.check_octets(octets)
+    if not octets.endswith(b"\n"):
+        raise Malformed("the last line has no LF")
+    parts = octets[:-1].split(b"\n\n")
+    if len(parts) not in (2, 3):
+        raise Malformed("a submission is a text, an empty line, signature lines, and salted lines after another")
+    return parts
+
+
+def _three_lines(text: bytes) -> tuple[str, str, bytes]:
+    lines = text.split(b"\n")
+    if len(lines) != 3 or not text.isascii():
+        raise Malformed("the text is three lines of ASCII: context and kind, origin, object")
+    if not lines[2].startswith(b"{"):
+        raise Malformed("the third line is an object")
+    origin = lines[1].decode()
+    check_origin(origin)
+    return lines[0].decode(), origin, lines[2]
+
+
+def _submission(
+    parts: list[bytes], kind: str, origin: str, object: bytes, lines: tuple[bytes, ...]
+) -> Submission:
+    note = parts[0] + b"\n\n" + parts[1] + b"\n"
+    if len(note) > NOTE_MOST:
+        raise Malformed(f"a note of {len(note)} octets, where {NOTE_MOST} are the most")
+    return Submission(note, parts[0] + b"\n", kind, origin, object, _signatures(parts[1], origin), lines)
+
+
+def _signatures(octets: bytes, origin: str) -> tuple[SignatureLine, ...]:
+    lines = octets.split(b"\n")
+    if len(lines) > SIGNATURES_MOST:
+        raise Malformed(f"{len(lines)} signature lines, where {SIGNATURES_MOST} are the most")
+    if any(first >= second for first, second in zip(lines, lines[1:], strict=False)):
+        raise Malformed("signature lines ascend as octets, and none is there twice")
+    parsed = tuple(_signature(line.decode(), origin) for line in lines)
+    if len({(line.name, line.key_id) for line in parsed}) != len(parsed):
+        raise Malformed("two signature lines of one key")
+    return parsed
+
+
+def _signature(line: str, origin: str) -> SignatureLine:
+    parsed = notes.parse_line(line)
+    if parsed.name[:-33] != origin or parsed.name[-33:-32] != "/" or not ID.fullmatch(parsed.name[-32:]):
+        raise Malformed("a signature line is named origin, slash, holder id")
+    if len(parsed.signature) != SIGNATURE:
+        raise Malformed(f"a signature of {len(parsed.signature)} octets, where {SIGNATURE} belong")
+    return parsed

@@ -1,0 +1,109 @@
+"""Ed25519 keys and signatures (RFC 8032), strict and without cofactor; key names and IDs as in C2SP `signed-note`.
+
+Registration admits a public key that is canonically encoded and lies in the subgroup of prime order. A signature
+counts if R is canonical and not of small order, S is below the order of the group, and the equation holds without
+cofactor. libsodium's verification says the same but for R that is not canonical, which cannot satisfy it: it compares
+the octets of R with those it computes, and those are canonical. R of small order it refuses by a list.
+"""
+
+import hashlib
+from functools import lru_cache
+
+from nacl.bindings import (
+    crypto_core_ed25519_is_valid_point,
+    crypto_sign_BYTES,
+    crypto_sign_PUBLICKEYBYTES,
+    crypto_sign_seed_keypair,
+)
+from nacl.bindings.crypto_sign import crypto_sign
+
+from nacl._sodium import ffi, lib  # isort: skip  # the bindings offer no detached verification; this releases the GIL
+
+from ledger.log import base64s
+from ledger.log.malformed import Malformed
+
+ED25519 = b"\x01"  # the type octet of a C2SP verifier key
+SMALL_ORDER = frozenset(
+    bytes.fromhex(text)
+    for text in (
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0000000000000000000000000000000000000000000000000000000000000080",
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "0100000000000000000000000000000000000000000000000000000000000080",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+    )
+)
+
+
+def encode(public: bytes) -> str:
+    """A public key as it stands in signed text: base64 of the type octet and its 32 octets."""
+    return base64s.encode(ED25519 + public)
+
+
+def decode(text: str) -> bytes:
+    """The 32 octets of an encoded key; raises Malformed."""
+    octets = base64s.decode(text, 33)
+    if octets[:1] != ED25519:
+        raise Malformed(f"key of type {octets[0]:#04x}, where 0x01 (Ed25519) belongs")
+    return octets[1:]
+
+
+@lru_cache(65_536)
+def key_id(name: str, public: bytes) -> bytes:
+    """The first four octets of SHA-256(name LF type key)."""
+    return hashlib.sha256(name.encode() + b"\n" + ED25519 + public).digest()[:4]
+
+
+def vkey(name: str, public: bytes) -> str:
+    """A C2SP verifier key: name, hex key ID and key, joined by plus signs."""
+    return f"{name}+{key_id(name, public).hex()}+{encode(public)}"
+
+
+def parse_vkey(text: str) -> tuple[str, bytes]:
+    """Name and public key of an Ed25519 verifier key; raises Malformed."""
+    name, plus, rest = text.partition("+")
+    written_id, plus_too, key = rest.partition("+")
+    if not plus or not plus_too or not name or any(c.isspace() or c == "+" for c in name):
+        raise Malformed("a verifier key is name+ID+key")
+    public = decode(key)
+    if written_id != key_id(name, public).hex():
+        raise Malformed("the verifier key's ID is not that of its name and key")
+    return name, public
+
+
+def registrable(public: bytes) -> bool:
+    """Whether a public key may be registered: canonical, not of small order, in the subgroup of prime order."""
+    return len(public) == crypto_sign_PUBLICKEYBYTES and bool(crypto_core_ed25519_is_valid_point(public))
+
+
+def verify(public: bytes, signature: bytes, message: bytes) -> bool:
+    """Whether the signature by this key over this message counts."""
+    if len(signature) != crypto_sign_BYTES or len(public) != crypto_sign_PUBLICKEYBYTES:
+        return False
+    if signature[:32] in SMALL_ORDER:
+        return False
+    verified: int = lib.crypto_sign_verify_detached(signature, message, len(message), public)
+    return verified == 0
+
+
+def public_of(seed: bytes) -> bytes:
+    """The public key of a seed (RFC 8032 section 5.1.5)."""
+    public: bytes = crypto_sign_seed_keypair(seed)[0]
+    return public
+
+
+def sign(seed: bytes, message: bytes) -> bytes:
+    """The 64 octets of a signature."""
+    signed: bytes = crypto_sign(message, _secret(seed))
+    return signed[:crypto_sign_BYTES]
+
+
+@lru_cache(4096)
+def _secret(seed: bytes) -> bytes:
+    secret: bytes = crypto_sign_seed_keypair(seed)[1]
+    return secret

@@ -1,0 +1,44 @@
+"""Inclusion proofs for anyone (C2SP `tlog-proof`): index, path, checkpoint, in one text.
+
+    c2sp.org/tlog-proof@v1
+    index 5
+    <base64 of a hash>
+
+    <checkpoint>
+"""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ledger.log import base64s, merkle
+from ledger.log.malformed import Malformed
+
+HEADER = "c2sp.org/tlog-proof@v1"
+INDEX = re.compile(r"index (0|[1-9][0-9]{0,18})", re.ASCII)
+
+
+class Proof(NamedTuple):
+    """Log index, inclusion path, and the signed checkpoint that it leads to."""
+
+    index: int
+    path: tuple[bytes, ...]
+    checkpoint: bytes
+
+
+def format(index: int, path: Sequence[bytes], checkpoint: bytes) -> bytes:
+    """The text of a proof."""
+    lines = [HEADER, f"index {index}", *map(base64s.encode, path), "", ""]
+    return "\n".join(lines).encode() + checkpoint
+
+
+def parse(octets: bytes) -> Proof:
+    """The parts of a proof; raises Malformed. An `extra` line is not of ours and refused."""
+    front, empty, checkpoint = octets.partition(b"\n\n")
+    if not empty or not front.isascii():
+        raise Malformed("a proof is header, index and path, an empty line, a checkpoint")
+    header, *rest = front.decode().split("\n")
+    matched = INDEX.fullmatch(rest[0]) if rest else None
+    if header != HEADER or matched is None or len(rest) - 1 > merkle.PATH_MOST:
+        raise Malformed(f"a proof begins with {HEADER!r} and an index, and has at most 63 hashes")
+    return Proof(int(matched[1]), tuple(base64s.decode(line, merkle.HASH) for line in rest[1:]), checkpoint)

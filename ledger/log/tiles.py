@@ -1,0 +1,88 @@
+"""Tiles (C2SP `tlog-tiles`): the tree cut into pieces of height 8, each 256 hashes wide.
+
+Tile (level, index) holds the hashes of nodes (8 * level, 256 * index ...). Full tiles never change.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from ledger.log import merkle
+from ledger.log.malformed import Malformed
+
+HEIGHT = 8
+WIDTH = 256
+LEVELS = 6  # 0 to 5: more than 2^47 leaves are not to be had
+_PATH = re.compile(r"tile/([0-5]|entries)/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?", re.ASCII)
+
+
+def full_tiles(old: int, new: int) -> Iterator[tuple[int, int]]:
+    """Level and index of the tiles that become full as a log grows from old to new, lower levels first."""
+    level = 0
+    while new := new // WIDTH:
+        old //= WIDTH
+        for index in range(old, new):
+            yield level, index
+        level += 1
+
+
+def hash_of_tile(octets: bytes) -> bytes:
+    """The root over a tile's hashes: of a full tile, a hash of the tile above."""
+    return merkle.root([octets[n : n + merkle.HASH] for n in range(0, len(octets), merkle.HASH)])
+
+
+class TileNodes:
+    """The nodes of a tree whose tiles can be read: `read(level, index, width)` gives the first `width` hashes."""
+
+    def __init__(self, read: Callable[[int, int, int], bytes]):
+        self._read = read
+        self._kept: dict[tuple[int, int, int], bytes] = {}
+
+    def __call__(self, level: int, index: int) -> bytes:
+        """The root of the complete subtree of 2**level leaves at this index."""
+        tile_level, height = divmod(level, HEIGHT)
+        first = index << height
+        tile, offset = divmod(first, WIDTH)
+        end = offset + (1 << height)
+        octets = self._tile(tile_level, tile, end)
+        return hash_of_tile(octets[offset * merkle.HASH : end * merkle.HASH])
+
+    def _tile(self, level: int, index: int, width: int) -> bytes:
+        """A tile, read once in the life of this reader."""
+        for known in (WIDTH, width):
+            if (level, index, known) in self._kept:
+                return self._kept[level, index, known]
+        self._kept[level, index, width] = octets = self._read(level, index, width)
+        return octets
+
+
+class TilePath(NamedTuple):
+    """What a path names: a tile of a level, or a bundle of entries (level None)."""
+
+    level: int | None
+    index: int
+    width: int
+
+
+def tile_path(level: int | None, index: int, width: int = WIDTH) -> str:
+    """The path of a tile, or of an entry bundle where level is None."""
+    digits = f"{index % 1000:03}"
+    rest = index // 1000
+    while rest:
+        digits = f"x{rest % 1000:03}/{digits}"
+        rest //= 1000
+    part = "" if width == WIDTH else f".p/{width}"
+    return f"tile/{'entries' if level is None else level}/{digits}{part}"
+
+
+def parse_path(path: str) -> TilePath:
+    """What a path names; raises Malformed on any other spelling of it."""
+    matched = _PATH.fullmatch(path)
+    if matched is None:
+        raise Malformed(f"not the path of a tile: {path[:60]!r}")
+    level, digits, width = matched.groups()
+    index = int(digits.replace("x", "").replace("/", ""))
+    named = TilePath(None if level == "entries" else int(level), index, int(width) if width else WIDTH)
+    if tile_path(*named) != path or index >= 1 << 55:
+        raise Malformed(f"not the canonical path of a tile: {path[:60]!r}")
+    return named

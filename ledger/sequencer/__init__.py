@@ -1,0 +1,1 @@
+"""Group commit: what waits is gathered into one batch, and one signed checkpoint follows each."""

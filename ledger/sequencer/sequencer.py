@@ -1,0 +1,168 @@
+"""The sequencer: callers put verified instructions in a queue and get futures; one thread commits what is waiting.
+
+Two threads, so that a batch is decided while the checkpoint of the one before is signed and flushed:
+
+    queue -> writer (one transaction a batch) -> signing (one checkpoint a batch) -> futures
+
+A future is answered only after the checkpoint that covers its entry is signed. The row of a checkpoint is written
+with the next batch, or by itself when nothing is waiting.
+"""
+
+import logging
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import NamedTuple
+
+from ledger.intake.submission import Prepared
+from ledger.log import checkpoint
+from ledger.service.door import Door, Outcome
+from ledger.store.errors import Unavailable
+from ledger.store.log import Head
+
+logger = logging.getLogger(__name__)
+
+Sign = Callable[[Head], bytes]  # a committed head -> a signed checkpoint of it or of a later one
+
+
+class Logged(NamedTuple):
+    """An item's outcome and, where it is in the log, a checkpoint that covers it."""
+
+    outcome: Outcome
+    checkpoint: bytes
+
+
+class Unsigned(Unavailable):
+    """Committed, but no checkpoint could be signed: the same text later gets the receipt."""
+
+
+Waiting = tuple[Prepared, "Future[Logged]"]
+Row = tuple[int, bytes, bytes]  # size, root, note
+END = None
+
+
+class Sequencer:
+    """Gathers and commits. `most` items go into one batch. Use as a context manager, or call `close`."""
+
+    def __init__(self, door: Door, sign: Sign, most: int = 1000):
+        self._door, self._sign, self._most = door, sign, most
+        self._waiting: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self._committed: queue.Queue[tuple[list[Waiting], list[Outcome], Head] | None] = queue.Queue(maxsize=2)
+        self._signed: deque[Row] = deque()  # checkpoints whose rows are still to be written
+        self.latest: bytes | None = None  # the last checkpoint signed here, before its row can be read
+        self._lock = threading.Lock()
+        self._closed = False
+        self._threads = [
+            threading.Thread(target=run, name=name, daemon=True)
+            for run, name in ((self._write, "comarca-writer"), (self._answer, "comarca-signing"))
+        ]
+        self._catch_up()
+        for thread in self._threads:
+            thread.start()
+
+    def _catch_up(self) -> None:
+        """Sign what an earlier process committed and did not live to sign."""
+        head = self._door.head()
+        if head.size:
+            self._remember(self._sign(head))
+            self._flush()
+
+    def put(self, items: Sequence[Prepared]) -> list["Future[Logged]"]:
+        """Queue items in this order; one future each. A future raises Unavailable where the outcome is unknown."""
+        futures: list[Future[Logged]] = [Future() for _ in items]
+        with self._lock:
+            if self._closed:
+                raise Unavailable("the server is stopping; send the same text again in a moment")
+            for waiting in zip(items, futures, strict=True):
+                self._waiting.put(waiting)
+        return futures
+
+    def close(self) -> None:
+        """Commit and sign what is waiting, then stop."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._waiting.put(END)
+        for thread in self._threads:
+            thread.join()
+
+    def __enter__(self) -> "Sequencer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- the writing thread
+
+    def _write(self) -> None:
+        ending = False
+        while not ending:
+            batch, ending = self._gather()
+            if batch:
+                self._commit(batch)
+            if self._waiting.empty():
+                self._committed.join()
+                self._flush()
+        self._committed.put(END)
+
+    def _gather(self) -> tuple[list[Waiting], bool]:
+        """Wait for one item and take what else is there; and whether the end was met."""
+        batch: list[Waiting] = []
+        item = self._waiting.get()
+        while item is not END:
+            batch.append(item)
+            if len(batch) >= self._most or self._waiting.empty():
+                return batch, False
+            item = self._waiting.get()
+        return batch, True
+
+    def _commit(self, batch: list[Waiting]) -> None:
+        rows = self._take_rows()
+        try:
+            outcomes, head = self._door.submit([item for item, _ in batch], rows)
+        except Exception as error:
+            self._signed.extendleft(reversed(rows))
+            fail(batch, error)
+            return
+        self._committed.put((batch, outcomes, head))
+
+    def _take_rows(self) -> list[Row]:
+        return [self._signed.popleft() for _ in range(len(self._signed))]
+
+    def _flush(self) -> None:
+        """Write the rows of checkpoints that no batch has taken along."""
+        if rows := self._take_rows():
+            try:
+                self._door.submit([], rows)
+            except Unavailable:
+                self._signed.extendleft(reversed(rows))  # with the next batch, then
+
+    # --- the signing thread
+
+    def _answer(self) -> None:
+        while (committed := self._committed.get()) is not END:
+            batch, outcomes, head = committed
+            try:
+                note = self._sign(head)
+                self._remember(note)
+            except Exception as error:
+                logger.exception("no checkpoint for size %d", head.size)
+                fail(batch, Unsigned(f"logged, but no checkpoint could be signed: {error}"))
+            else:
+                for (_, future), outcome in zip(batch, outcomes, strict=True):
+                    future.set_result(Logged(outcome, note))
+            self._committed.task_done()
+
+    def _remember(self, note: bytes) -> None:
+        signed = checkpoint.parse(note)
+        self.latest = note
+        self._signed.append((signed.size, signed.root, note))
+
+
+def fail(batch: Sequence[Waiting], error: Exception) -> None:
+    """Answer every waiting caller with the error."""
+    for _, future in batch:
+        future.set_exception(error)

@@ -1,0 +1,167 @@
+"""One database and the ledgers in it: make it, open it, write in one transaction, read.
+
+What is missing, empty, of another program or of an unknown schema is refused in one line, and never made anew.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from sqlalchemy import Engine, func, inspect, select
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from ledger.core.machine import NOUNS
+from ledger.core.state import Noun, State
+from ledger.store import engine, schema
+from ledger.store.errors import StoreError, Unavailable
+from ledger.store.log import EntryRow, Head, append, read_head, write_head
+from ledger.store.rows import Rows, rows_of
+
+# What says that the database, not the batch, is in trouble.
+TROUBLE = (OperationalError, sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError)
+
+
+class Transaction:
+    """A write transaction on one ledger, its head locked."""
+
+    def __init__(self, connection: Connection, ledger_id: int):
+        self.connection = connection
+        self.head = read_head(connection, ledger_id, lock=True)
+        self.rows: Rows = rows_of(connection, ledger_id)
+
+    def state(self, wanted: Iterable[tuple[Noun[Any], Any]]) -> State:
+        """A state with these rows loaded."""
+        state = State(NOUNS)
+        keys: dict[Noun[Any], dict[Any, None]] = {}
+        for noun, key in wanted:
+            keys.setdefault(noun, {})[key] = None
+        for noun, named in keys.items():
+            state.rows[noun] = self.rows.load(noun, list(named))
+        return state
+
+    def append(self, entries: list[EntryRow]) -> None:
+        """Append entries to the log and move the head."""
+        self.head = append(self.rows, self.head, entries)
+        write_head(self.connection, self.head)
+
+    def save(self, state: State) -> None:
+        """Write the rows that the state has changed."""
+        self.rows.save(state)
+
+
+class Store:
+    """An open database. Use `open` or `create`."""
+
+    def __init__(self, url: str):
+        self.url = engine.parse_url(url)
+        self.writes: Engine = engine.open_engine(self.url)
+        self.reads: Engine = engine.open_engine(self.url, reads=True)
+
+    @classmethod
+    def open(cls, url: str) -> "Store":
+        """The database at this URL; raises StoreError where there is none of ours."""
+        store = cls(url)
+        file = engine.sqlite_file(store.url)
+        if file is not None and not file.exists():
+            raise StoreError(f"{file}: there is no such database; `comarca init` makes one")
+        store._check_version()
+        return store
+
+    @classmethod
+    def create(cls, url: str) -> "Store":
+        """The database at this URL, its tables made if it is empty; raises StoreError where it is not ours."""
+        store = cls(url)
+        with store._reached():
+            if store._is_empty():
+                with store.writes.begin() as connection:
+                    schema.create_log_tables(connection)
+        store._check_version()
+        return store
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self.writes.dispose()
+        self.reads.dispose()
+
+    def _is_empty(self) -> bool:
+        with self.writes.connect() as connection:
+            return not inspect(connection).get_table_names()
+
+    def _check_version(self) -> None:
+        with self._reached(), self.writes.connect() as connection:
+            tables = inspect(connection).get_table_names()
+            if not tables:
+                raise StoreError(f"{self}: the database is empty; `comarca init` makes a ledger in it")
+            if schema.version.name not in tables:
+                raise StoreError(f"{self}: this is no database of Comarca's; name another")
+            found = connection.execute(select(schema.version.c.version)).scalars().all()
+        if found != [schema.VERSION]:
+            raise StoreError(f"{self}: its schema is {found}, and this program knows {schema.VERSION}: use the "
+                             "release that made it, or migrate")  # fmt: skip
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, sqlite3.DatabaseError) as error:
+            said = str(getattr(error, "orig", error)).strip().splitlines()
+            raise StoreError(f"{self}: {said[0] if said else 'it cannot be opened'}") from error
+
+    def __str__(self) -> str:
+        return self.url.render_as_string(hide_password=True)
+
+    # --- ledgers
+
+    def heads(self) -> list[Head]:
+        """The heads of all ledgers in this database."""
+        with self.read() as connection:
+            return [Head(*row) for row in connection.execute(select(schema.head).order_by(schema.head.c.ledger_id))]
+
+    def head(self, name: str | None = None) -> Head:
+        """The head of the ledger of this name, or of the only one; raises StoreError."""
+        heads = self.heads()
+        found = [head for head in heads if name in (None, head.name)]
+        if len(found) == 1:
+            return found[0]
+        named = ", ".join(head.name for head in heads) or "none"
+        what = f"no ledger {name!r}" if name else "more than one ledger, so name one" if heads else "no ledger"
+        raise StoreError(f"{self}: {what} (here: {named})")
+
+    def add_ledger(self, origin: str) -> int:
+        """Make room for a ledger of this origin, still without its genesis; its number here."""
+        name = origin.rpartition("/")[2]
+        if any(name == head.name for head in self.heads()):
+            raise StoreError(f"{self}: there is a ledger {name!r} already")
+        with self._writing() as connection:
+            highest = connection.execute(select(func.max(schema.head.c.ledger_id))).scalar()
+            head = Head((highest or 0) + 1, name, origin, None, 0, b"", None, 0, schema.fingerprint())
+            connection.execute(schema.head.insert().values(head._asdict()))
+        return head.ledger_id
+
+    # --- transactions
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection that reads one state of the database from beginning to end; raises Unavailable."""
+        try:
+            with self.reads.connect() as connection:
+                yield connection
+        except TROUBLE as error:
+            raise Unavailable(str(error)) from error
+
+    @contextmanager
+    def write(self, ledger_id: int) -> Iterator[Transaction]:
+        """One write transaction with the ledger's head locked: committed whole or not at all; raises Unavailable."""
+        with self._writing() as connection:
+            yield Transaction(connection, ledger_id)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        try:
+            with self.writes.begin() as connection:
+                yield connection
+        except TROUBLE as error:
+            raise Unavailable(str(error)) from error

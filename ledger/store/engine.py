@@ -1,0 +1,63 @@
+"""Engines: how this program opens SQLite and PostgreSQL.
+
+SQLAlchemy's default transactions on SQLite lose updates silently, so the driver's own are off, and a write begins
+with BEGIN IMMEDIATE while a read begins with BEGIN: an open read never locks the writer out.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from ledger.store.errors import StoreError
+
+# FULL: with NORMAL a power cut takes acknowledged entries with it.
+PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 10000", "cache_size = -65536",
+           "temp_store = MEMORY", "mmap_size = 268435456")  # fmt: skip
+SQLITE_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))  # where the corruption by a reset of the WAL was mended
+
+
+def parse_url(url: str) -> URL:
+    """The URL of a database this program can use; raises StoreError."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StoreError(f"not a database URL: {url!r}; for example sqlite:///comarca.db") from error
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername not in ("sqlite", "postgresql+psycopg"):
+        raise StoreError(f"{parsed.drivername}: use sqlite:///FILE or postgresql://USER@HOST/DATABASE")
+    if parsed.drivername == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise StoreError("a ledger needs a file: sqlite:///FILE (nothing in memory survives)")
+    return parsed
+
+
+def sqlite_file(url: URL) -> Path | None:
+    """The file of a SQLite database, or None for PostgreSQL."""
+    return Path(str(url.database)) if url.drivername == "sqlite" else None
+
+
+def open_engine(url: URL, reads: bool = False) -> Engine:
+    """An engine for writes, or for reads alone. The database need not exist yet."""
+    if url.drivername == "sqlite":
+        engine = create_engine(url, connect_args={"isolation_level": None, "check_same_thread": False})
+        event.listen(engine, "connect", _set_pragmas)
+        event.listen(engine, "begin", _begin_reading if reads else _begin_writing)
+        return engine
+    engine = create_engine(url, pool_pre_ping=True, pool_size=10, connect_args={"connect_timeout": 10})
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True) if reads else engine
+
+
+def _set_pragmas(connection: Any, record: Any) -> None:
+    for pragma in PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_reading(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _begin_writing(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

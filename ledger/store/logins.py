@@ -1,0 +1,121 @@
+"""Logins: nonces that are spent once and bearer tokens, both kept as SHA-256 alone, so a stolen copy opens nothing.
+
+They are no part of the log and no part of its lock: a login waits for nobody's payment but on SQLite, where one
+writer holds the file.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from ledger.core.keys import KEYS
+from ledger.core.ledgers import LEDGER
+from ledger.store import schema
+from ledger.store.database import TROUBLE, Store
+from ledger.store.errors import Unavailable
+
+
+class Nonce(NamedTuple):
+    """What a holder drew for one login, to be remembered until `expires`, when its note is out of time anyhow."""
+
+    holder: bytes
+    nonce: str
+    expires: int
+
+
+class Token(NamedTuple):
+    """A bearer token: its secret text, whose it is, what it is good for, until when (Unix seconds)."""
+
+    secret: str
+    holder: bytes
+    scopes: str
+    expires: int
+
+
+class Reader(NamedTuple):
+    """Who asks, by its token."""
+
+    holder: bytes
+    scopes: str
+    is_administrator: bool
+
+
+def hash_of(secret: str) -> bytes:
+    """What is kept of a token or nonce."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def log_in(store: Store, ledger_id: int, nonce: Nonce, token: Token, now: int) -> bool:
+    """Spend the nonce and keep the token, both or neither; False where the nonce is spent. Raises Unavailable.
+
+    What has expired is thrown away by the way.
+    """
+    try:
+        with _writing(store) as connection:
+            for table in (schema.nonce, schema.token):
+                connection.execute(table.delete().where(table.c.ledger_id == ledger_id, table.c.expires < now))
+            spent = {"holder": nonce.holder, "nonce": hash_of(nonce.nonce).hex(), "expires": nonce.expires}
+            connection.execute(schema.nonce.insert().values(ledger_id=ledger_id, **spent))
+            kept = {"token_hash": hash_of(token.secret), **token._asdict()}
+            del kept["secret"]
+            connection.execute(schema.token.insert().values(ledger_id=ledger_id, **kept))
+    except IntegrityError:
+        return False
+    return True
+
+
+@contextmanager
+def _writing(store: Store) -> Iterator[Connection]:
+    try:
+        with store.writes.begin() as connection:
+            yield connection
+    except TROUBLE as error:
+        raise Unavailable(str(error)) from error
+
+
+def reader_of(store: Store, ledger_id: int, secret: str, now: int) -> Reader | None:
+    """Whose token this is; None where it is unknown, expired, or no key of its holder is live any more."""
+    tokens = schema.token
+    wanted = select(tokens.c.holder, tokens.c.scopes).where(
+        tokens.c.ledger_id == ledger_id, tokens.c.token_hash == hash_of(secret), tokens.c.expires > now
+    )
+    with store.read() as connection:
+        row = connection.execute(wanted).one_or_none()
+        if row is None or not _has_live_key(connection, ledger_id, bytes(row.holder)):
+            return None
+        administrators = _administrators(connection, ledger_id)
+    holder = bytes(row.holder)
+    return Reader(holder, row.scopes, holder in administrators)
+
+
+def is_live(store: Store, ledger_id: int, public: bytes) -> bool:
+    """Whether this key counts now."""
+    keys = schema.PROJECTIONS[KEYS]
+    wanted = select(keys.c.status).where(keys.c.ledger_id == ledger_id, keys.c.public == public)
+    with store.read() as connection:
+        return connection.execute(wanted).scalar_one_or_none() == "live"
+
+
+def administrators(store: Store, ledger_id: int) -> frozenset[bytes]:
+    """The holders that administer the ledger now."""
+    with store.read() as connection:
+        return _administrators(connection, ledger_id)
+
+
+def _has_live_key(connection: Connection, ledger_id: int, holder: bytes) -> bool:
+    keys = schema.PROJECTIONS[KEYS]
+    where = (keys.c.ledger_id == ledger_id, keys.c.holder == holder, keys.c.status == "live")
+    return connection.execute(select(keys.c.public).where(*where).limit(1)).first() is not None
+
+
+def _administrators(connection: Connection, ledger_id: int) -> frozenset[bytes]:
+    ledgers = schema.PROJECTIONS[LEDGER]
+    wanted = select(ledgers.c.administrators).where(ledgers.c.ledger_id == ledger_id)
+    text = connection.execute(wanted).scalar_one_or_none()
+    return frozenset(bytes.fromhex(holder) for holder in json.loads(text or "[]"))

@@ -1,0 +1,153 @@
+"""Read queries: what the API and the command show of a ledger. Each answers from one state of the database.
+
+Nothing here decides who may read, but for `account`, where absent and not yours are one answer by one query.
+"""
+
+from bisect import bisect_left
+from typing import NamedTuple
+
+from sqlalchemy import Select, and_, or_, select
+from sqlalchemy.engine import Connection
+
+from ledger.core.accounts import ACCOUNTS, MOVEMENTS, Account, Movement
+from ledger.core.ledgers import LEDGER, POLICIES, Ledger, Policy
+from ledger.log import merkle
+from ledger.store import schema
+from ledger.store.database import Store
+from ledger.store.log import Head, nodes, read_head
+from ledger.store.rows import rows_of
+
+
+class Info(NamedTuple):
+    """What anyone may know of a ledger: its head, what its genesis fixed, the policies in force by feature."""
+
+    head: Head
+    ledger: Ledger
+    policies: tuple[Policy, ...]
+
+
+class PublicEntry(NamedTuple):
+    """What the Merkle leaf of an entry says, and the path that proves it in the log of `size` entries."""
+
+    log_index: int
+    time: int
+    note_hash: bytes
+    events_root: bytes
+    path: tuple[bytes, ...]
+
+
+class Filter(NamedTuple):
+    """Which movements: of one kind, with `start <= time < end` in Unix seconds; None leaves it open."""
+
+    kind: str | None = None
+    start: int | None = None
+    end: int | None = None
+
+
+class Place(NamedTuple):
+    """Where a page ended: a movement's log index and its place in its instruction."""
+
+    log_index: int
+    n: int
+
+
+def stale_projections(store: Store) -> list[str]:
+    """The names of ledgers whose tables were made by other definitions of the nouns than this program's."""
+    return [head.name for head in store.heads() if head.fingerprint != schema.fingerprint()]
+
+
+def info(store: Store, ledger_id: int) -> Info | None:
+    """What anyone may know of the ledger, or None where its genesis is not logged yet."""
+    ledgers, policies = schema.PROJECTIONS[LEDGER], schema.PROJECTIONS[POLICIES]
+    with store.read() as connection:
+        head = read_head(connection, ledger_id)
+        row = connection.execute(select(ledgers).where(ledgers.c.ledger_id == ledger_id)).one_or_none()
+        if row is None:
+            return None
+        wanted = select(policies).where(policies.c.ledger_id == ledger_id).order_by(policies.c.feature)
+        return Info(head, Ledger(*row[1:]), tuple(Policy(*found[1:]) for found in connection.execute(wanted)))
+
+
+def account(store: Store, ledger_id: int, id: bytes, member: bytes | None) -> Account | None:
+    """The account, if it is this member's; with None for the member, whosever it is."""
+    table = schema.PROJECTIONS[ACCOUNTS]
+    wanted = select(table).where(table.c.ledger_id == ledger_id, table.c.id == id)
+    if member is not None:
+        wanted = wanted.where(table.c.member == member)
+    with store.read() as connection:
+        row = connection.execute(wanted).one_or_none()
+    return Account(*row[1:]) if row is not None else None
+
+
+def movements(
+    store: Store, ledger_id: int, account_id: bytes, wanted: Filter, after: Place | None, limit: int
+) -> list[Movement]:
+    """At most `limit` movements of an account, newest first, from after a place on.
+
+    A page is found by its place and not by counting, so pages neither tear nor repeat while others write.
+    """
+    with store.read() as connection:
+        found: list[Movement] = []
+        for side in ("payer", "payee"):  # one index each; nobody pays itself, so no movement stands in both
+            query = _of_side(connection, ledger_id, side, account_id, wanted, after).limit(limit)
+            found += [Movement(*row[1:]) for row in connection.execute(query)]
+    return sorted(found, key=lambda movement: (movement.log_index, movement.n), reverse=True)[:limit]
+
+
+def _of_side(
+    connection: Connection, ledger_id: int, side: str, account_id: bytes, wanted: Filter, after: Place | None
+) -> Select[tuple[object, ...]]:
+    table = schema.PROJECTIONS[MOVEMENTS]
+    index, n = table.c.log_index, table.c.n
+    query = select(table).where(table.c.ledger_id == ledger_id, table.c[side] == account_id)
+    if wanted.kind is not None:
+        query = query.where(table.c.kind == wanted.kind)
+    if wanted.start is not None:
+        query = query.where(index >= _first_index(connection, ledger_id, wanted.start))
+    if wanted.end is not None:
+        query = query.where(index < _first_index(connection, ledger_id, wanted.end))
+    if after is not None:
+        query = query.where(index <= after.log_index, or_(index < after.log_index, n < after.n))
+    return query.order_by(index.desc(), n.desc())
+
+
+def _first_index(connection: Connection, ledger_id: int, time: int) -> int:
+    """The first log index whose time is not before this one: times never run backwards, so by halves."""
+    entries = schema.entry
+
+    def time_at(log_index: int) -> int:
+        where = and_(entries.c.ledger_id == ledger_id, entries.c.log_index == log_index)
+        return int(connection.execute(select(entries.c.time).where(where)).scalar_one())
+
+    return bisect_left(range(read_head(connection, ledger_id).size), time, key=time_at)
+
+
+def index_of(store: Store, ledger_id: int, id: bytes) -> int | None:
+    """The log index of an instruction, or None where it is not in the log."""
+    entries = schema.entry
+    wanted = select(entries.c.log_index).where(entries.c.ledger_id == ledger_id, entries.c.id == id)
+    with store.read() as connection:
+        found: int | None = connection.execute(wanted).scalar_one_or_none()
+    return found
+
+
+def public_entry(store: Store, ledger_id: int, log_index: int, size: int) -> PublicEntry | None:
+    """The public line of an entry and its path in the log of `size` entries, or None where the log is shorter."""
+    entries = schema.entry
+    columns = (entries.c.time, entries.c.note_hash, entries.c.events_root)
+    wanted = select(*columns).where(entries.c.ledger_id == ledger_id, entries.c.log_index == log_index)
+    if not 0 <= log_index < size:
+        return None
+    with store.read() as connection:
+        time, note_hash, events_root = connection.execute(wanted).one()
+        path = merkle.inclusion_path(log_index, size, nodes(rows_of(connection, ledger_id)))
+    return PublicEntry(log_index, time, bytes(note_hash), bytes(events_root), tuple(path))
+
+
+def latest_checkpoint(store: Store, ledger_id: int) -> tuple[int, bytes] | None:
+    """Size and note of the largest checkpoint kept, or None before the first."""
+    table = schema.checkpoint
+    wanted = select(table.c.size, table.c.note).where(table.c.ledger_id == ledger_id)
+    with store.read() as connection:
+        row = connection.execute(wanted.order_by(table.c.size.desc()).limit(1)).one_or_none()
+    return (row[0], bytes(row[1])) if row is not None else None

@@ -1,0 +1,217 @@
+"""Rows of the nouns, in and out, a set at a time: one SELECT a noun to load, at most one INSERT, UPDATE and DELETE to
+save. Never an upsert: a doubled key must fail, and an update must find as many rows as it names.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from ledger.core.state import Noun, State
+from ledger.store.errors import Unbalanced
+from ledger.store.schema import column_names, column_types
+
+WIDTH = 500  # keys a SELECT on SQLite
+STEPS = (1, 4, 16, 64, WIDTH)  # lists are padded to one of these lengths, so that few statements are ever compiled
+
+
+class LostUpdate(Exception):
+    """An UPDATE or DELETE found another number of rows than it named: a defect, and nothing of it is written."""
+
+
+class Rows(ABC):
+    """The rows of one ledger over one open connection, by its driver."""
+
+    def __init__(self, connection: Connection, ledger_id: int):
+        self.driver: Any = connection.connection.driver_connection
+        self.ledger_id = ledger_id
+
+    def load(self, noun: Noun[Any], keys: Sequence[Any]) -> dict[Any, Any]:
+        """For each key its row, or None where there is none."""
+        found: dict[Any, Any] = dict.fromkeys(keys)
+        make = noun.row._make  # type: ignore[attr-defined]
+        if noun.keys == 1:
+            found.update((row[0], make(row)) for row in self.select(noun, list(found)))
+        else:
+            found.update((row[: noun.keys], make(row)) for row in self.select(noun, list(found)))
+        return found
+
+    def save(self, state: State) -> None:
+        """Write what a state has changed. Raises Unbalanced where balances do not sum to zero."""
+        check_sum(state)
+        for noun, before in state.before.items():
+            if not before:
+                continue
+            rows = state.rows[noun]
+            self._insert_new(noun, [rows[key] for key, old in before.items() if old is None])
+            self._update_old(noun, [rows[key] for key, old in before.items() if old is not None])
+
+    def _insert_new(self, noun: Noun[Any], rows: list[Any]) -> None:
+        if rows:
+            self.insert(noun.name, ("ledger_id", *column_names(noun)), _types(noun), [(self.ledger_id, *r) for r in rows])
+
+    def _update_old(self, noun: Noun[Any], rows: list[Any]) -> None:
+        if rows and self.update(noun, rows) != len(rows):
+            raise LostUpdate(noun.name)
+
+    @abstractmethod
+    def select(self, noun: Noun[Any], keys: list[Any]) -> Iterable[Any]:
+        """The existing rows among these keys."""
+
+    @abstractmethod
+    def insert(self, table: str, columns: Sequence[str], types: Sequence[type], rows: Sequence[Any]) -> None:
+        """Add rows, `ledger_id` first in each."""
+
+    @abstractmethod
+    def update(self, noun: Noun[Any], rows: Sequence[Any]) -> int:
+        """Replace all columns of rows; the number of rows found."""
+
+
+def rows_of(connection: Connection, ledger_id: int) -> Rows:
+    """The rows for this connection's database."""
+    kind = SqliteRows if connection.dialect.name == "sqlite" else PostgresqlRows
+    return kind(connection, ledger_id)
+
+
+def check_sum(state: State) -> None:
+    """Raise Unbalanced unless the changes of all balances sum to zero: the second statement of that rule."""
+    for noun, before in state.before.items():
+        if noun.name == "account":
+            rows = state.rows[noun]
+            total = sum(rows[key].balance - (old.balance if old else 0) for key, old in before.items())
+            if total:
+                raise Unbalanced(f"the balances of a batch change by {total} in sum")
+
+
+@lru_cache(maxsize=None)
+def _types(noun: Noun[Any]) -> tuple[type, ...]:
+    return (int, *(type_ for type_, _ in column_types(noun)))
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Column names for SQL: every identifier is quoted."""
+    return ", ".join(f'"{name}"' for name in names)
+
+
+# --- SQLite
+
+
+class SqliteRows(Rows):
+    """IN lists of at most 500 keys, executemany for the rest."""
+
+    def select(self, noun: Noun[Any], keys: list[Any]) -> Iterable[Any]:
+        execute = self.driver.execute
+        for start in range(0, len(keys), WIDTH):
+            part = keys[start : start + WIDTH]
+            width = next(step for step in STEPS if step >= len(part))
+            part += part[-1:] * (width - len(part))
+            values = part if noun.keys == 1 else [value for key in part for value in key]
+            yield from execute(_sqlite_select(noun, self.ledger_id, width), values)
+
+    def insert(self, table: str, columns: Sequence[str], types: Sequence[type], rows: Sequence[Any]) -> None:
+        self.driver.executemany(_sqlite_insert(table, tuple(columns)), rows)
+
+    def update(self, noun: Noun[Any], rows: Sequence[Any]) -> int:
+        count: int = self.driver.executemany(_sqlite_update(noun, self.ledger_id), rows).rowcount
+        return count
+
+
+@lru_cache(maxsize=None)
+def _sqlite_select(noun: Noun[Any], ledger_id: int, width: int) -> str:
+    keys = column_names(noun)[: noun.keys]
+    start = f'SELECT {quoted(column_names(noun))} FROM "{noun.name}" WHERE "ledger_id" = {ledger_id}'
+    if not keys:
+        return start
+    if len(keys) == 1:
+        return f"{start} AND {quoted(keys)} IN ({','.join('?' * width)})"
+    one = f"({','.join('?' * len(keys))})"
+    return f"{start} AND ({quoted(keys)}) IN (VALUES {','.join([one] * width)})"
+
+
+@lru_cache(maxsize=None)
+def _sqlite_insert(table: str, columns: tuple[str, ...]) -> str:
+    return f'INSERT INTO "{table}" ({quoted(columns)}) VALUES ({",".join("?" * len(columns))})'
+
+
+@lru_cache(maxsize=None)
+def _sqlite_update(noun: Noun[Any], ledger_id: int) -> str:
+    names = column_names(noun)
+    numbered = [f'"{name}" = ?{n}' for n, name in enumerate(names, 1)]
+    where = [f'"ledger_id" = {ledger_id}', *numbered[: noun.keys]]
+    changed = numbered[noun.keys :] or numbered
+    return f'UPDATE "{noun.name}" SET {", ".join(changed)} WHERE {" AND ".join(where)}'
+
+
+# --- PostgreSQL
+
+
+POSTGRESQL_TYPES = {bytes: "bytea", int: "bigint", str: "text"}
+COPY_FROM = 64  # rows from which COPY costs less than one INSERT over arrays
+
+
+class PostgresqlRows(Rows):
+    """Set-based statements alone (arrays and COPY), `ledger_id` a constant in each, so that they spread over
+    machines as they are."""
+
+    def select(self, noun: Noun[Any], keys: list[Any]) -> Iterable[Any]:
+        columns = [keys] if noun.keys == 1 else list(map(list, zip(*keys, strict=True)))
+        return self.driver.execute(_postgresql_select(noun, self.ledger_id), columns if noun.keys else ())  # type: ignore[no-any-return]
+
+    def insert(self, table: str, columns: Sequence[str], types: Sequence[type], rows: Sequence[Any]) -> None:
+        if len(rows) < COPY_FROM:
+            self.driver.execute(_postgresql_insert(table, tuple(columns), tuple(types)), _columns(rows))
+            return
+        with self.driver.cursor() as cursor, cursor.copy(_postgresql_copy(table, tuple(columns))) as copy:
+            copy.set_types(["smallint", *(POSTGRESQL_TYPES[type_] for type_ in types[1:])])
+            for row in rows:
+                copy.write_row(row)
+
+    def update(self, noun: Noun[Any], rows: Sequence[Any]) -> int:
+        count: int = self.driver.execute(_postgresql_update(noun, self.ledger_id), _columns(rows)).rowcount
+        return count
+
+
+def _columns(rows: Sequence[Any]) -> list[list[Any]]:
+    return list(map(list, zip(*rows, strict=True)))
+
+
+def _arrays(types: Iterable[type]) -> str:
+    return ", ".join(f"%b::{POSTGRESQL_TYPES[type_]}[]" for type_ in types)
+
+
+@lru_cache(maxsize=None)
+def _postgresql_select(noun: Noun[Any], ledger_id: int) -> str:
+    names = column_names(noun)
+    keys = names[: noun.keys]
+    start = f'SELECT {quoted(names)} FROM "{noun.name}" WHERE "ledger_id" = {ledger_id}'
+    if not keys:
+        return start
+    if len(keys) == 1:
+        return f"{start} AND {quoted(keys)} = ANY({_arrays(_types(noun)[1:2])})"
+    return f"{start} AND ({quoted(keys)}) IN (SELECT * FROM unnest({_arrays(_types(noun)[1 : 1 + noun.keys])}))"
+
+
+@lru_cache(maxsize=None)
+def _postgresql_insert(table: str, columns: tuple[str, ...], types: tuple[type, ...]) -> str:
+    return f'INSERT INTO "{table}" ({quoted(columns)}) SELECT * FROM unnest({_arrays(types)})'
+
+
+@lru_cache(maxsize=None)
+def _postgresql_copy(table: str, columns: tuple[str, ...]) -> str:
+    return f'COPY "{table}" ({quoted(columns)}) FROM STDIN (FORMAT BINARY)'
+
+
+@lru_cache(maxsize=None)
+def _postgresql_update(noun: Noun[Any], ledger_id: int) -> str:
+    names = column_names(noun)
+    changed = names[noun.keys :] or names
+    sets = ", ".join(f'"{name}" = v."{name}"' for name in changed)
+    where = " AND ".join(f't."{name}" = v."{name}"' for name in names[: noun.keys])
+    source = f"unnest({_arrays(_types(noun)[1:])}) AS v({quoted(names)})"
+    return (
+        f'UPDATE "{noun.name}" AS t SET {sets} FROM {source} '
+        f'WHERE t."ledger_id" = {ledger_id}{" AND " + where if where else ""}'
+    )
+

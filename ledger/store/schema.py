@@ -1,0 +1,196 @@
+"""The tables. The log's own are written by hand here; one more a noun is derived from its row's types.
+
+Every key begins with `ledger_id`, and no transaction touches two ledgers, so that the same schema can be spread over
+machines by ledger. There are no foreign keys between projections and nothing counts by itself. The log's tables are
+append-only: triggers refuse DELETE and UPDATE.
+"""
+
+import hashlib
+from types import NoneType, UnionType
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Dialect,
+    Index,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+)
+from sqlalchemy.engine import Connection
+from sqlalchemy.types import TypeEngine
+
+from ledger.core.machine import NOUNS
+from ledger.core.state import Noun
+
+VERSION = 1  # of the log's own tables; a migration raises it. Projections have a fingerprint instead.
+
+metadata = MetaData()
+# PostgreSQL orders text by the octets, as SQLite does and as an audit compares.
+TEXT: TypeEngine[str] = Text().with_variant(Text(collation="C"), "postgresql")
+
+
+def _key(name: str, type_: Any = BigInteger) -> Column[Any]:
+    # autoincrement=False: no column of ours counts by itself, not even the one SQLAlchemy would pick for it
+    return Column(name, type_, primary_key=True, autoincrement=False, quote=True)
+
+
+def _column(name: str, type_: Any, nullable: bool = False) -> Column[Any]:
+    return Column(name, type_, nullable=nullable, quote=True)
+
+
+version = Table("comarca_schema", metadata, _key("version", SmallInteger))
+
+head = Table(
+    "head", metadata,
+    _key("ledger_id", SmallInteger), _column("name", TEXT), _column("origin", TEXT),
+    _column("identity", LargeBinary, nullable=True), _column("size", BigInteger), _column("frontier", LargeBinary),
+    _column("root", LargeBinary, nullable=True), _column("time", BigInteger), _column("fingerprint", TEXT),
+    Index("head_name", "name", unique=True), Index("head_origin", "origin", unique=True),
+)  # fmt: skip
+
+entry = Table(
+    "entry", metadata,
+    _key("ledger_id", SmallInteger), _key("log_index"), _column("id", LargeBinary), _column("kind", TEXT),
+    _column("time", BigInteger), _column("text_hash", LargeBinary), _column("note_hash", LargeBinary),
+    _column("events_root", LargeBinary), _column("leaf_hash", LargeBinary), _column("note", LargeBinary, nullable=True),
+    _column("legs", LargeBinary, nullable=True), _column("event_lines", LargeBinary),
+    Index("entry_id", "ledger_id", "id", unique=True),
+)  # fmt: skip
+
+checkpoint = Table(
+    "checkpoint", metadata,
+    _key("ledger_id", SmallInteger), _key("size"), _column("root", LargeBinary), _column("note", LargeBinary),
+)  # fmt: skip
+
+tile = Table(
+    "tile", metadata,
+    _key("ledger_id", SmallInteger), _key("level", SmallInteger), _key("index"), _column("hashes", LargeBinary),
+    _column("root", LargeBinary),
+)  # fmt: skip
+
+# Personal data: outside the log, erasable. No proof needs it.
+profile = Table(
+    "profile", metadata,
+    _key("ledger_id", SmallInteger), _key("member", LargeBinary), _column("log_index", BigInteger),
+    _column("line", LargeBinary),
+)  # fmt: skip
+free_text = Table(
+    "free_text", metadata,
+    _key("ledger_id", SmallInteger), _key("log_index"), _key("field", TEXT), _column("line", LargeBinary),
+)  # fmt: skip
+
+# Logins. A token is stored as its SHA-256 alone.
+token = Table(
+    "token", metadata,
+    _key("ledger_id", SmallInteger), _key("token_hash", LargeBinary), _column("holder", LargeBinary),
+    _column("scopes", TEXT), _column("expires", BigInteger),
+)  # fmt: skip
+nonce = Table(
+    "nonce", metadata,
+    _key("ledger_id", SmallInteger), _key("holder", LargeBinary), _key("nonce", TEXT), _column("expires", BigInteger),
+)  # fmt: skip
+
+APPEND_ONLY = (entry, tile, checkpoint)
+
+
+def column_names(noun: Noun[Any]) -> tuple[str, ...]:
+    """The columns of a noun, without `ledger_id`; a field named `class_` is the column `class`."""
+    return tuple(name.rstrip("_") for name in noun.row._fields)  # type: ignore[attr-defined]
+
+
+def column_types(noun: Noun[Any]) -> tuple[tuple[type, bool], ...]:
+    """For each column its plain Python type (bytes, int or str) and whether it may be NULL."""
+    return tuple(_plain(hint) for hint in get_type_hints(noun.row, include_extras=True).values())
+
+
+def _plain(hint: Any) -> tuple[type, bool]:
+    if get_origin(hint) is UnionType or NoneType in get_args(hint):
+        return _plain(next(part for part in get_args(hint) if part is not NoneType))[0], True
+    if get_origin(hint) is Annotated:
+        return _plain(get_args(hint)[0])
+    return getattr(hint, "__supertype__", hint), False
+
+
+SQL_TYPES: dict[type, Any] = {bytes: LargeBinary, int: BigInteger, str: TEXT}
+
+
+def _table_of(noun: Noun[Any]) -> Table:
+    types = column_types(noun)
+    columns = [
+        _key(name, SQL_TYPES[type_]) if n < noun.keys else _column(name, SQL_TYPES[type_], nullable)
+        for n, (name, (type_, nullable)) in enumerate(zip(column_names(noun), types, strict=True))
+    ]
+    checks = [CheckConstraint(check, name=f"{noun.name}_{n}") for n, check in enumerate(noun.checks)]
+    indexes = [Index(f"{noun.name}_{'_'.join(names)}", "ledger_id", *names) for names in noun.indexes]
+    return Table(
+        noun.name, metadata, _key("ledger_id", SmallInteger), *columns, *checks, *indexes, sqlite_with_rowid=False
+    )
+
+
+PROJECTED: tuple[Noun[Any], ...] = tuple(noun for noun in NOUNS if not noun.read_only)
+PROJECTIONS: dict[Noun[Any], Table] = {noun: _table_of(noun) for noun in PROJECTED}
+
+
+def fingerprint() -> str:
+    """What the projections were made by: changes whenever a noun's columns, keys, checks or indexes do."""
+    said = [(n.name, column_names(n), column_types(n), n.keys, n.checks, n.indexes) for n in PROJECTED]
+    return hashlib.sha256(repr(said).encode()).hexdigest()[:32]
+
+
+def create_log_tables(connection: Connection) -> None:
+    """Make every table of an empty database, with its triggers, and record the schema's version."""
+    metadata.create_all(connection)
+    for statement in append_only(connection.dialect):
+        connection.exec_driver_sql(statement)
+    connection.execute(version.insert().values(version=VERSION))
+
+
+def recreate_projections(connection: Connection) -> None:
+    """Drop and make anew the tables of the nouns; those of the log stay."""
+    metadata.drop_all(connection, tables=list(PROJECTIONS.values()))
+    metadata.create_all(connection, tables=list(PROJECTIONS.values()))
+
+
+def append_only(dialect: Dialect) -> list[str]:
+    """The statements that make the database itself refuse changes of the log's tables."""
+    return _append_only_sqlite() if dialect.name == "sqlite" else _append_only_postgresql()
+
+
+def _append_only_sqlite() -> list[str]:
+    said = "SELECT RAISE(ABORT, 'the log is append-only')"
+    statements = []
+    for table in APPEND_ONLY:
+        keys = " AND ".join(f'"{column.name}" = NEW."{column.name}"' for column in table.primary_key)
+        statements += [
+            f"CREATE TRIGGER {table.name}_no_{verb.lower()} BEFORE {verb} ON \"{table.name}\" BEGIN {said}; END"
+            for verb in ("UPDATE", "DELETE")
+        ]
+        # INSERT OR REPLACE deletes without firing a DELETE trigger.
+        statements.append(
+            f'CREATE TRIGGER {table.name}_no_replace BEFORE INSERT ON "{table.name}" '
+            f'WHEN EXISTS (SELECT 1 FROM "{table.name}" WHERE {keys}) BEGIN {said}; END'
+        )
+    return statements
+
+
+def _append_only_postgresql() -> list[str]:
+    function = (
+        "CREATE FUNCTION comarca_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'the log is append-only'; END $$"
+    )
+    rows = [
+        f'CREATE TRIGGER {t.name}_no_change BEFORE UPDATE OR DELETE ON "{t.name}" '
+        "FOR EACH ROW EXECUTE FUNCTION comarca_append_only()"
+        for t in APPEND_ONLY
+    ]
+    truncate = [
+        f'CREATE TRIGGER {t.name}_no_truncate BEFORE TRUNCATE ON "{t.name}" '
+        "FOR EACH STATEMENT EXECUTE FUNCTION comarca_append_only()"
+        for t in APPEND_ONLY
+    ]
+    return [function, *rows, *truncate]
