@@ -1,0 +1,274 @@
+"""The table of reasons: complete, in order of precedence, and each reason reached by an instruction that deserves it.
+
+A ladder is an instruction with everything wrong at once. Its flaws are mended one by one, and each step must name the
+next reason, in the order of the table, until the instruction is accepted.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ledger.core.accounts import StatusSet
+from ledger.core.cancels import Cancel
+from ledger.core.keys import KEYS, Signer
+from ledger.core.ledgers import SetPolicy
+from ledger.core.machine import DAY, Verified, evolve
+from ledger.core.members import Admit, OpenAccount, SetFacts, SetLimits, Suspend
+from ledger.core.refusals import REASONS, Refusal, Refused
+from ledger.core.transfers import Leg, Transfer, TransferMany
+from ledger.core.words import AccountId, At, HolderId, InstructionId, Legs, MemberId
+from ledger.intake.submission import verify
+from tests.core.book import BUSINESS, FREE_TEXT, START, Book, public
+
+ORDER = [reason.name for reason in REASONS]
+Ladder = Callable[[Book], Iterator[Verified | Refusal]]
+
+
+def close(book: Book, account: AccountId) -> None:
+    """Close an account, as a later kind will: until then only its event exists."""
+    evolve(book.state, StatusSet(account, "closed"), At(book.size, book.time, book.id()))
+
+
+def octets_ladder(book: Book) -> Iterator[Verified | Refusal]:
+    """Checks 1 and 2 are intake's; what it lets through goes on to the core."""
+    holder = book.members(1)[0].hex()
+    anchor, id = f'[1,"{"A" * 43}="]', book.id().hex()
+    text = f'{{"amount":1,"anchor":{anchor},"id":"{id}","not_after":{START},"payee":"{holder}","payer":"{holder}"}}'
+    line = f"— ledger.example/solana/{holder} {'A' * 91}="  # four octets of a key ID, 64 of a signature
+    note = f"comarca/instruction@v1 transfer\nledger.example/solana\n{text}\n\n{line}\n"
+    for octets in (note.replace('"amount":1', '"amount":1.0'), note):
+        answer = verify(octets.encode(), "ledger.example/solana", lambda *_: None, lambda _: None)
+        assert isinstance(answer, Refusal), answer
+        yield answer
+
+
+def transfer_ladder(book: Book) -> Iterator[Verified | Refusal]:
+    """A payment, from an id in use to its acceptance."""
+    payer, payee, other = book.members(3)
+    book.enter("transfer", Transfer(payer, payee, 1, once="rent"), payer)
+    stranger = AccountId(book.id())
+    asked = Transfer(payer, payer, 90_000, once="rent")
+    used, cancelled, fresh = InstructionId(payer), book.id(), book.id()
+    book.enter("cancel", Cancel(cancelled), payer)
+    dead = Signer(HolderId(payer), public("never registered"))
+    soon, late, now = book.time + DAY + 1, book.time - 1, book.time
+    made = book.verified
+    ahead: Any = "ahead"
+    wrong: Any = "wrong"
+    yield made("transfer", asked, payer, id=used, not_after=soon, anchor=ahead)
+    yield made("transfer", asked, payer, id=cancelled, not_after=soon, anchor=ahead)
+    yield made("transfer", asked, dead, id=fresh, not_after=soon, anchor=ahead)
+    yield made("transfer", asked, dead, id=fresh, not_after=late, anchor=ahead)
+    yield made("transfer", asked, dead, id=fresh, not_after=now, anchor=ahead)
+    yield made("transfer", asked, dead, id=fresh, not_after=now, anchor=wrong)
+    yield made("transfer", asked, dead, id=fresh)
+    yield made("transfer", asked, other, id=fresh)
+    yield made("transfer", asked, payer, other, id=fresh)
+    yield made("transfer", asked, payer, id=fresh)
+    asked = asked._replace(payee=stranger)
+    yield made("transfer", asked, payer, id=fresh)
+    asked = asked._replace(payee=payee)
+    yield made("transfer", asked, payer, id=fresh)
+    asked = asked._replace(once="rent of May")
+    suspended_since = book.account(payer).status_since
+    book.administer("suspend", Suspend(payer, suspended_since, FREE_TEXT))
+    yield made("transfer", asked, payer, id=fresh)
+    evolve(book.state, StatusSet(payer, "open"), At(book.size, book.time, fresh))
+    yield made("transfer", asked, payer, id=fresh)
+    asked = asked._replace(amount=49_999)
+    book.limit(payee, -50_000, 0)
+    yield made("transfer", asked, payer, id=fresh)
+    book.limit(payee, -50_000, 50_000)
+    yield made("transfer", asked, payer, id=fresh)
+
+
+def closed_ladder(book: Book) -> Iterator[Verified | Refusal]:
+    """A closed account neither pays nor is changed."""
+    account, payee = book.members(2)
+    close(book, account)
+    yield book.verified("transfer", Transfer(account, payee, 90_000), account)
+    since = book.account(account).status_since
+    yield book.verified("suspend", Suspend(account, since, FREE_TEXT), *book.administrators[:2])
+
+
+def admission_ladder(book: Book) -> Iterator[Verified | Refusal]:
+    """An admission, from too few administrators to a member."""
+    (member,) = book.members(1)
+    id, two = book.id(), book.administrators[:2]
+    book.keys[id] = public("member 0")
+    nobody = MemberId(book.id())
+    facts = BUSINESS._replace(kind="person", sector="nace2.1/10.71", beneficiary=nobody)
+    asked = Admit("industrial", facts, public("member 0"))
+    lone = Signer(HolderId(id), public("member 0"))
+
+    def made(*signers: Any) -> Verified:
+        return book.verified("admit", asked, *signers, id=id)
+
+    yield made(two[0], member, lone)
+    yield made(*two, member)
+    yield made(*two, member, lone)
+    custody = asked._replace(key=None, custodian=HolderId(member))
+    yield book.verified("admit", custody, *two, id=id)
+    yield made(*two, lone)
+    asked = asked._replace(key=public("a new member"))
+    book.keys[id] = public("a new member")
+    yield made(*two, id)
+    asked = asked._replace(facts=facts._replace(sector=None))
+    yield made(*two, id)
+    asked = asked._replace(facts=facts._replace(sector=None, beneficiary=MemberId(member)))
+    yield made(*two, id)
+    asked = asked._replace(class_="personal")
+    yield made(*two, id)
+
+
+def account_ladder(book: Book) -> Iterator[Verified | Refusal]:
+    """A further account: the member first, then its class."""
+    (member,) = book.members(1)
+    two = book.administrators[:2]
+    yield book.verified("open_account", OpenAccount(MemberId(book.id()), "industrial"), *two)
+    yield book.verified("open_account", OpenAccount(MemberId(member), "industrial"), *two)
+    yield book.verified("open_account", OpenAccount(MemberId(member), "personal"), *two)
+
+
+def facts_ladder(book: Book) -> Iterator[Verified | Refusal]:
+    """New facts of a member."""
+    (member,) = book.members(1)
+    two = book.administrators[:2]
+    wrong = BUSINESS._replace(kind="person", sector="nace2.1/10.71")
+    since = book.size - 1
+    yield book.verified("set_facts", SetFacts(MemberId(book.id()), wrong, 99, FREE_TEXT), *two)
+    yield book.verified("set_facts", SetFacts(MemberId(member), wrong, 99, FREE_TEXT), *two)
+    yield book.verified("set_facts", SetFacts(MemberId(member), wrong, since, FREE_TEXT), *two)
+    yield book.verified("set_facts", SetFacts(MemberId(member), BUSINESS, since, FREE_TEXT), *two)
+
+
+def limits_ladder(book: Book) -> Iterator[Verified | Refusal]:
+    """Limits, in a ledger where every unit is a euro at the bank."""
+    book = Book(backing="full", policies=(("limits", '{"commercial":[0,50000]}'),))
+    (account,) = book.members(1)
+    close(book, account)
+    two = book.administrators[:2]
+    since = book.account(account).limits_since
+    yield book.put(book.verified("set_limits", SetLimits(book.common["fees"], -1, 1, 99, FREE_TEXT), *two))  # type: ignore[misc]
+    for asked in (
+        SetLimits(account, -1, 1, 99, FREE_TEXT),
+        SetLimits(account, -1, 1, since, FREE_TEXT),
+        SetLimits(account, 0, 1, since, FREE_TEXT),
+    ):
+        outcome = book.put(book.verified("set_limits", asked, *two))
+        assert isinstance(outcome, Refusal)
+        yield outcome
+
+
+def policy_ladder(book: Book) -> Iterator[Verified | Refusal]:
+    """A policy: first that nobody was faster, then what it says."""
+    two = book.administrators[:2]
+    yield book.verified("set_policy", SetPolicy("limits", "[]", 7), *two)
+    yield book.verified("set_policy", SetPolicy("limits", "[]", 0), *two)
+    yield book.verified("set_policy", SetPolicy("limits", '{"commercial":[0,1]}', 0), *two)
+
+
+def genesis_ladder(book: Book) -> Iterator[Verified | Refusal]:
+    """A genesis: on top of another; against itself; with a key twice; with a policy nobody knows."""
+    asked = book.genesis(operator=book.keys[book.clerk], rules=2, policies=(("alms", "1"),))
+    yield book.verified("genesis", asked, *book.founders, id=book.id())
+    empty = Book(opened=False)
+    asked = empty.genesis(operator=empty.keys[empty.clerk], rules=2, policies=(("alms", "1"),))
+    for step in (asked, asked := asked._replace(rules=1), asked._replace(operator=public("another operator"))):
+        outcome = empty.put(empty.verified("genesis", step, *book.founders))
+        assert isinstance(outcome, Refusal)
+        yield outcome
+
+
+def cancel_ladder(book: Book) -> Iterator[Verified | Refusal]:
+    """A cancel: by one holder alone, and of what is not in the log."""
+    one, other = book.members(2)
+    yield book.verified("cancel", Cancel(InstructionId(one)), one, other)
+    yield book.verified("cancel", Cancel(InstructionId(one)), one)
+    yield book.verified("cancel", Cancel(InstructionId(book.clerk)), one)
+    yield book.verified("cancel", Cancel(book.id()), one)
+
+
+# The reasons that each ladder meets, and whether it ends accepted.
+LADDERS: tuple[tuple[Ladder, tuple[str, ...], bool], ...] = (
+    (octets_ladder, ("malformed", "signature_invalid"), False),
+    (transfer_ladder,
+     ("id_used", "cancelled", "not_yet_valid", "expired", "anchor_ahead", "anchor_wrong", "key_dead", "account_unknown",
+      "signature_without_role", "same_account", "payee_unknown", "once_used", "account_suspended", "credit_exceeded",
+      "payee_cannot_receive"), True),
+    (closed_ladder, ("account_closed", "account_closed"), False),
+    (admission_ladder,
+     ("signatures_missing", "signatures_missing", "signature_without_role", "custody_unavailable", "key_used",
+      "facts_invalid", "facts_invalid", "class_unknown"), True),
+    (account_ladder, ("member_unknown", "class_unknown"), True),
+    (facts_ladder, ("member_unknown", "superseded", "facts_invalid"), True),
+    (limits_ladder, ("member_account_unknown", "superseded", "limits_invalid", "account_closed"), False),
+    (policy_ladder, ("superseded", "policy_invalid"), True),
+    (genesis_ladder, ("ledger_open", "genesis_invalid", "key_used", "policy_invalid"), False),
+    (cancel_ladder, ("signature_without_role", "already_logged", "already_logged"), True),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("ladder", "reasons", "accepted"), LADDERS, ids=lambda part: getattr(part, "__name__", ""))
+def test_each_check_comes_before_the_next(ladder: Ladder, reasons: tuple[str, ...], accepted: bool) -> None:
+    book = Book()
+    outcomes = [step if isinstance(step, Refusal) else book.put(step) for step in ladder(book)]
+    refused = [outcome.reason for outcome in outcomes if isinstance(outcome, Refusal)]
+    assert tuple(refused) == reasons
+    assert (len(outcomes) > len(refused)) == accepted
+    places = [ORDER.index(reason) for reason in refused]
+    assert places == sorted(places), "the order of the checks is the order of the table"
+
+
+def test_every_reason_is_reached() -> None:
+    reached = {reason for _, reasons, _ in LADDERS for reason in reasons}
+    assert reached == set(ORDER)
+
+
+def test_the_table_is_in_order_of_the_checks() -> None:
+    checks = [reason.check for reason in REASONS]
+    assert checks == sorted(checks)
+    assert set(checks) == {1, 2, 3, 4, 5, 6, 7, 8}
+    assert len(set(ORDER)) == len(ORDER)
+
+
+def test_every_reason_says_what_is_wrong_and_what_would_help() -> None:
+    for name, check, message, remedy in REASONS:
+        assert message.endswith(".") and remedy.endswith("."), name
+        refusal = Refusal(name)
+        assert (refusal.check, refusal.message, refusal.remedy) == (check, message, remedy)
+
+
+def test_a_reason_without_a_row_is_a_defect() -> None:
+    with pytest.raises(KeyError):
+        Refused("because")
+
+
+def test_of_a_bulk_the_first_leg_that_is_refused_says_why() -> None:
+    book = Book()
+    payer, payee = book.members(2)
+    book.enter("transfer", Transfer(payer, payee, 1, once="a"), payer)
+    legs = (Leg(payee, 1), Leg(payee, 1, once="a"), Leg(payer, 1))
+    outcome = book.enter("transfer_many", TransferMany(payer, Legs(3, FREE_TEXT, legs)), payer)
+    assert isinstance(outcome, Refusal) and (outcome.reason, outcome.details["leg"]) == ("once_used", 1)
+
+
+def test_every_refusal_left_the_state_as_it_was() -> None:
+    """Decide changes nothing: no row, no note of what stood before."""
+    for ladder, _, _ in LADDERS:
+        book = Book()
+        for step in ladder(book):
+            if isinstance(step, Refusal):
+                continue
+            rows = {noun: dict(found) for noun, found in book.state.rows.items()}
+            book.decide(step)
+            assert rows == book.state.rows
+            book.put(step)
+
+
+def test_an_operators_key_is_registered_for_ever() -> None:
+    book = Book()
+    outcome = book.put(book.admission("operator"))
+    assert isinstance(outcome, Refusal) and outcome.reason == "key_used"
+    assert book.state.row(KEYS, public("operator")).holder is None
