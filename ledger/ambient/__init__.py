@@ -1,0 +1,1 @@
+"""What comes from outside the program: the clock, ids and chance, settings, log output."""
