@@ -16,7 +16,6 @@ import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 from uuid import uuid4
 
@@ -42,7 +41,7 @@ class EmbeddedPostgres:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def create_database(self) -> str:
@@ -65,7 +64,8 @@ class EmbeddedPostgres:
             shutil.chown(self.folder, user)
         self.folder.chmod(0o755)
         initdb = [programs / "initdb", "-D", data, "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
-        subprocess.run(initdb, check=True, user=user, cwd=self.folder, stdout=subprocess.DEVNULL, env=self._environment())
+        quiet = subprocess.DEVNULL
+        subprocess.run(initdb, check=True, user=user, cwd=self.folder, stdout=quiet, env=self._environment())
         options = [part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")]
         self._process = subprocess.Popen(
             [programs / "postgres", "-D", data, "-k", self.folder, "-c", "listen_addresses=", *options],

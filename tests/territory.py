@@ -7,12 +7,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ledger.client.writing import Draft, write
 from ledger.core.ledgers import KeyHolder, LedgerOpened, Quorum, Territory, Unit
 from ledger.core.members import Admit, Facts
 from ledger.core.refusals import Refusal
 from ledger.core.transfers import Leg, Transfer, TransferMany
 from ledger.core.words import AccountId, Anchor, HolderId, InstructionId
-from ledger.client.writing import Draft, write
 from ledger.intake.submission import Prepared
 from ledger.log import keys
 from ledger.service.door import Door, Outcome
@@ -95,7 +95,8 @@ class TerritoryOfTests:
     # --- writing
 
     def draft(self, kind: str, asked: Any, *, texts: Mapping[str, str] | None = None, legs: Sequence[Any] = (),
-              id: InstructionId | None = None, not_after: int | None = None, anchor: Anchor | None = None) -> Draft:  # fmt: skip
+              id: InstructionId | None = None, not_after: int | None = None,
+              anchor: Anchor | None = None) -> Draft:  # fmt: skip
         """An unsigned instruction, valid for ten minutes."""
         return write(
             kind, asked, origin=self.origin, id=id or self.clock.id(),
@@ -151,5 +152,3 @@ class TerritoryOfTests:
 
     def close(self) -> None:
         self.store.close()
-
-

@@ -56,7 +56,8 @@ def read_settings(
         raise SettingsError(f"{path}: there is no such configuration file")
     if path.exists():
         settings = _take(settings, _read_file(path), str(path))
-    named = {f.name: environment[PREFIX + f.name.upper()] for f in fields(Settings) if PREFIX + f.name.upper() in environment}
+    names = [f.name for f in fields(Settings) if PREFIX + f.name.upper() in environment]
+    named = {name: environment[PREFIX + name.upper()] for name in names}
     settings = _take(settings, named, "environment")
     return _take(settings, {name: value for name, value in flags.items() if value is not None}, "flag")
 

@@ -1,8 +1,8 @@
 """Write an instruction's text and sign it: the inverse of intake.
 
-    draft = write("transfer", Transfer(payer, payee, 3430), origin=..., anchor=..., id=..., not_after=...,
-                  texts={"memo": "rent of May"}, salt=os.urandom)
-    octets = draft.signed([(holder, seed)])
+draft = write("transfer", Transfer(payer, payee, 3430), origin=..., anchor=..., id=..., not_after=...,
+              texts={"memo": "rent of May"}, salt=os.urandom)
+octets = draft.signed([(holder, seed)])
 """
 
 import os

@@ -170,8 +170,8 @@ def moved(state: State, event: Moved, at: At) -> None:
 
 def _shifted(account: Account, change: int, at: At) -> Account:
     """The account after its balance changed. Written out because every transfer passes here twice."""
-    (id, member, kind, class_, balance, held, floor, ceiling, lowest, highest, entry, status, items, since, limits_since,
-     status_since, opened) = account  # fmt: skip
+    (id, member, kind, class_, balance, held, floor, ceiling, lowest, highest, entry, status, items, since,
+     limits_since, status_since, opened) = account  # fmt: skip
     if entry != at.log_index:  # the first change in a new entry: the guards close as far as the position allows
         if lowest < floor:
             lowest = min(floor, max(lowest, balance - held))
@@ -182,8 +182,8 @@ def _shifted(account: Account, change: int, at: At) -> Account:
         since = None
     elif since is None:
         since = at.time
-    return Account(id, member, kind, class_, balance, held, floor, ceiling, lowest, highest, at.log_index, status, items,
-                   since, limits_since, status_since, opened)  # fmt: skip
+    return Account(id, member, kind, class_, balance, held, floor, ceiling, lowest, highest, at.log_index, status,
+                   items, since, limits_since, status_since, opened)  # fmt: skip
 
 
 def limits_set(state: State, event: LimitsSet, at: At) -> None:

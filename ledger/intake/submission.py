@@ -61,9 +61,7 @@ def _read_object(sent: instruction.Submission, origin: str) -> tuple[Any, Any]:
     return asked, envelope
 
 
-def _read_salted(
-    sent: instruction.Submission, asked: Any
-) -> tuple[Any, bytes | None, tuple[tuple[str, bytes], ...]]:
+def _read_salted(sent: instruction.Submission, asked: Any) -> tuple[Any, bytes | None, tuple[tuple[str, bytes], ...]]:
     """The legs put into the form, and the free texts by field; the lines must be exactly those that the text names."""
     fields = [(name, asked[place]) for name, place in FORMS[sent.kind].texts() if asked[place] is not None]
     count = asked.legs.number if sent.kind in LEGS else 0

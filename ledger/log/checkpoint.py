@@ -1,10 +1,10 @@
 """Checkpoints (C2SP `tlog-checkpoint`): origin, size and root of a log, signed by its operator.
 
-    ledger.example/solana
-    600
-    BbuApXrmzdtkLeKekV4UWb60jv+LVOi1lJXD7pln8Dc=
+ledger.example/solana
+600
+BbuApXrmzdtkLeKekV4UWb60jv+LVOi1lJXD7pln8Dc=
 
-    — ledger.example/solana 9hVaqhPb3qCZhzVJLFKI5P4Q...
+— ledger.example/solana 9hVaqhPb3qCZhzVJLFKI5P4Q...
 """
 
 import re

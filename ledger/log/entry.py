@@ -1,9 +1,9 @@
 """Entries, the Merkle leaves: four lines, public, that say nothing about anyone (docs/formats.md, Entry).
 
-    comarca/entry@v1
-    time 1795000256
-    instruction JanCBN6Avdm63YHZ5j6JeHg9X1YdY5YeL8LtocalS5U=
-    events 4QhzkHiJj1ch0bGn3CQOTYvPfZ/DZ6dnPBexXEkewDE=
+comarca/entry@v1
+time 1795000256
+instruction JanCBN6Avdm63YHZ5j6JeHg9X1YdY5YeL8LtocalS5U=
+events 4QhzkHiJj1ch0bGn3CQOTYvPfZ/DZ6dnPBexXEkewDE=
 """
 
 import re
@@ -15,7 +15,9 @@ from ledger.log.malformed import Malformed
 from ledger.log.merkle import leaf_hash
 
 __all__ = ["Entry", "encode", "leaf_hash", "parse"]
-_LINES = re.compile(r"comarca/entry@v1\ntime (0|[1-9][0-9]{0,15})\ninstruction ([^\n]{44})\nevents ([^\n]{44})\n", re.ASCII)
+_LINES = re.compile(
+    r"comarca/entry@v1\ntime (0|[1-9][0-9]{0,15})\ninstruction ([^\n]{44})\nevents ([^\n]{44})\n", re.ASCII
+)
 
 
 class Entry(NamedTuple):

@@ -13,6 +13,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from ledger.log import notes, salted
@@ -119,9 +120,7 @@ def _three_lines(text: bytes) -> tuple[str, str, bytes]:
     return lines[0].decode(), origin, lines[2]
 
 
-def _submission(
-    parts: list[bytes], kind: str, origin: str, object: bytes, lines: tuple[bytes, ...]
-) -> Submission:
+def _submission(parts: list[bytes], kind: str, origin: str, object: bytes, lines: tuple[bytes, ...]) -> Submission:
     note = parts[0] + b"\n\n" + parts[1] + b"\n"
     if len(note) > NOTE_MOST:
         raise Malformed(f"a note of {len(note)} octets, where {NOTE_MOST} are the most")
@@ -132,7 +131,7 @@ def _signatures(octets: bytes, origin: str) -> tuple[SignatureLine, ...]:
     lines = octets.split(b"\n")
     if len(lines) > SIGNATURES_MOST:
         raise Malformed(f"{len(lines)} signature lines, where {SIGNATURES_MOST} are the most")
-    if any(first >= second for first, second in zip(lines, lines[1:], strict=False)):
+    if any(first >= second for first, second in pairwise(lines)):
         raise Malformed("signature lines ascend as octets, and none is there twice")
     parsed = tuple(_signature(line.decode(), origin) for line in lines)
     if len({(line.name, line.key_id) for line in parsed}) != len(parsed):

@@ -1,6 +1,6 @@
 """Signed notes (C2SP `signed-note`): a text, an empty line, signature lines.
 
-    — <key name> <base64 of key ID and signature>
+— <key name> <base64 of key ID and signature>
 """
 
 import re

@@ -1,10 +1,10 @@
 """Inclusion proofs for anyone (C2SP `tlog-proof`): index, path, checkpoint, in one text.
 
-    c2sp.org/tlog-proof@v1
-    index 5
-    <base64 of a hash>
+c2sp.org/tlog-proof@v1
+index 5
+<base64 of a hash>
 
-    <checkpoint>
+<checkpoint>
 """
 
 import re
@@ -21,7 +21,7 @@ INDEX = re.compile(r"index (0|[1-9][0-9]{0,18})", re.ASCII)
 class Proof(NamedTuple):
     """Log index, inclusion path, and the signed checkpoint that it leads to."""
 
-    index: int
+    log_index: int
     path: tuple[bytes, ...]
     checkpoint: bytes
 

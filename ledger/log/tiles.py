@@ -60,7 +60,7 @@ class TilePath(NamedTuple):
     """What a path names: a tile of a level, or a bundle of entries (level None)."""
 
     level: int | None
-    index: int
+    number: int
     width: int
 
 

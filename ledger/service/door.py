@@ -164,4 +164,3 @@ def evolve(transaction: Transaction, state: State, events: list[Any], instructio
         machine.evolve(state, event, at)
     logged = keys.Logged(instruction.id, at.log_index, instruction.text_hash)
     state.rows[keys.LOGGED][instruction.id] = logged
-

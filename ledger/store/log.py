@@ -129,8 +129,7 @@ def nodes(rows: Rows) -> tiles.TileNodes:
 
 def _full_tile(rows: Rows, level: int, index: int) -> bytes:
     sql = (
-        f'SELECT "hashes" FROM "tile" WHERE "ledger_id" = {rows.ledger_id} '
-        f'AND "level" = {level} AND "index" = {index}'
+        f'SELECT "hashes" FROM "tile" WHERE "ledger_id" = {rows.ledger_id} AND "level" = {level} AND "index" = {index}'
     )
     ((hashes,),) = rows.driver.execute(sql)
     return bytes(hashes)

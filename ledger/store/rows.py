@@ -4,7 +4,7 @@ save. Never an upsert: a doubled key must fail, and an update must find as many 
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -31,7 +31,7 @@ class Rows(ABC):
     def load(self, noun: Noun[Any], keys: Sequence[Any]) -> dict[Any, Any]:
         """For each key its row, or None where there is none."""
         found: dict[Any, Any] = dict.fromkeys(keys)
-        make = noun.row._make  # type: ignore[attr-defined]
+        make = noun.row._make
         if noun.keys == 1:
             found.update((row[0], make(row)) for row in self.select(noun, list(found)))
         else:
@@ -50,7 +50,8 @@ class Rows(ABC):
 
     def _insert_new(self, noun: Noun[Any], rows: list[Any]) -> None:
         if rows:
-            self.insert(noun.name, ("ledger_id", *column_names(noun)), _types(noun), [(self.ledger_id, *r) for r in rows])
+            columns = ("ledger_id", *column_names(noun))
+            self.insert(noun.name, columns, _types(noun), [(self.ledger_id, *row) for row in rows])
 
     def _update_old(self, noun: Noun[Any], rows: list[Any]) -> None:
         if rows and self.update(noun, rows) != len(rows):
@@ -85,7 +86,7 @@ def check_sum(state: State) -> None:
                 raise Unbalanced(f"the balances of a batch change by {total} in sum")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _types(noun: Noun[Any]) -> tuple[type, ...]:
     return (int, *(type_ for type_, _ in column_types(noun)))
 
@@ -118,7 +119,7 @@ class SqliteRows(Rows):
         return count
 
 
-@lru_cache(maxsize=None)
+@cache
 def _sqlite_select(noun: Noun[Any], ledger_id: int, width: int) -> str:
     keys = column_names(noun)[: noun.keys]
     start = f'SELECT {quoted(column_names(noun))} FROM "{noun.name}" WHERE "ledger_id" = {ledger_id}'
@@ -130,12 +131,12 @@ def _sqlite_select(noun: Noun[Any], ledger_id: int, width: int) -> str:
     return f"{start} AND ({quoted(keys)}) IN (VALUES {','.join([one] * width)})"
 
 
-@lru_cache(maxsize=None)
+@cache
 def _sqlite_insert(table: str, columns: tuple[str, ...]) -> str:
     return f'INSERT INTO "{table}" ({quoted(columns)}) VALUES ({",".join("?" * len(columns))})'
 
 
-@lru_cache(maxsize=None)
+@cache
 def _sqlite_update(noun: Noun[Any], ledger_id: int) -> str:
     names = column_names(noun)
     numbered = [f'"{name}" = ?{n}' for n, name in enumerate(names, 1)]
@@ -181,7 +182,7 @@ def _arrays(types: Iterable[type]) -> str:
     return ", ".join(f"%b::{POSTGRESQL_TYPES[type_]}[]" for type_ in types)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _postgresql_select(noun: Noun[Any], ledger_id: int) -> str:
     names = column_names(noun)
     keys = names[: noun.keys]
@@ -193,17 +194,17 @@ def _postgresql_select(noun: Noun[Any], ledger_id: int) -> str:
     return f"{start} AND ({quoted(keys)}) IN (SELECT * FROM unnest({_arrays(_types(noun)[1 : 1 + noun.keys])}))"
 
 
-@lru_cache(maxsize=None)
+@cache
 def _postgresql_insert(table: str, columns: tuple[str, ...], types: tuple[type, ...]) -> str:
     return f'INSERT INTO "{table}" ({quoted(columns)}) SELECT * FROM unnest({_arrays(types)})'
 
 
-@lru_cache(maxsize=None)
+@cache
 def _postgresql_copy(table: str, columns: tuple[str, ...]) -> str:
     return f'COPY "{table}" ({quoted(columns)}) FROM STDIN (FORMAT BINARY)'
 
 
-@lru_cache(maxsize=None)
+@cache
 def _postgresql_update(noun: Noun[Any], ledger_id: int) -> str:
     names = column_names(noun)
     changed = names[noun.keys :] or names
@@ -214,4 +215,3 @@ def _postgresql_update(noun: Noun[Any], ledger_id: int) -> str:
         f'UPDATE "{noun.name}" AS t SET {sets} FROM {source} '
         f'WHERE t."ledger_id" = {ledger_id}{" AND " + where if where else ""}'
     )
-

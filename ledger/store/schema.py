@@ -100,7 +100,7 @@ APPEND_ONLY = (entry, tile, checkpoint)
 
 def column_names(noun: Noun[Any]) -> tuple[str, ...]:
     """The columns of a noun, without `ledger_id`; a field named `class_` is the column `class`."""
-    return tuple(name.rstrip("_") for name in noun.row._fields)  # type: ignore[attr-defined]
+    return tuple(name.rstrip("_") for name in noun.row._fields)
 
 
 def column_types(noun: Noun[Any]) -> tuple[tuple[type, bool], ...]:
@@ -167,7 +167,7 @@ def _append_only_sqlite() -> list[str]:
     for table in APPEND_ONLY:
         keys = " AND ".join(f'"{column.name}" = NEW."{column.name}"' for column in table.primary_key)
         statements += [
-            f"CREATE TRIGGER {table.name}_no_{verb.lower()} BEFORE {verb} ON \"{table.name}\" BEGIN {said}; END"
+            f'CREATE TRIGGER {table.name}_no_{verb.lower()} BEFORE {verb} ON "{table.name}" BEGIN {said}; END'
             for verb in ("UPDATE", "DELETE")
         ]
         # INSERT OR REPLACE deletes without firing a DELETE trigger.
