@@ -4,7 +4,7 @@ Nothing here decides who may read, but for `account`, where absent and not yours
 """
 
 from bisect import bisect_left
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.engine import Connection
@@ -96,7 +96,7 @@ def movements(
 
 def _of_side(
     connection: Connection, ledger_id: int, side: str, account_id: bytes, wanted: Filter, after: Place | None
-) -> Select[tuple[object, ...]]:
+) -> Select[Any]:
     table = schema.PROJECTIONS[MOVEMENTS]
     index, n = table.c.log_index, table.c.n
     query = select(table).where(table.c.ledger_id == ledger_id, table.c[side] == account_id)

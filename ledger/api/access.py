@@ -1,0 +1,111 @@
+"""Who asks: the bearer token of a request, and the login that gives one out.
+
+A login is a note as an instruction's (docs/formats.md, Login) over a nonce that the client draws:
+
+    comarca/login@v1
+    ledger.example/solana
+    {"nonce":"mJ1qX0...","not_after":1795003856}
+
+signed by exactly one holder. A nonce counts once; the note is good for 300 s before `not_after`.
+"""
+
+import secrets
+from typing import Annotated, NamedTuple
+
+from flask import request
+
+from ledger.api.problems import Problem, of_refusal
+from ledger.api.served import Served
+from ledger.core.forms import BadForm, Form
+from ledger.core.refusals import Refusal
+from ledger.core.words import HolderId, Pattern, Time
+from ledger.log import instruction, keys
+from ledger.log.malformed import Malformed
+from ledger.store import logins
+from ledger.store.logins import Nonce, Reader, Token
+
+WINDOW_S = 300  # how long before `not_after` a login is accepted
+LIFE_S = 3600  # how long a token is good for
+SCOPES = "read"
+BEARER = {"WWW-Authenticate": "Bearer"}
+
+
+class Login(NamedTuple):
+    """The object of a login: at least 16 characters, so that no two clients draw the same, and its end."""
+
+    nonce: Annotated[str, Pattern(r"[0-9A-Za-z+/=_.-]{16,128}")]
+    not_after: Time
+
+
+LOGIN = Form(Login)
+
+
+def log_in(served: Served, octets: bytes) -> Token:
+    """A fresh token for the holder who signed the login; raises Problem."""
+    sent, login = _read(served, octets)
+    holder, public = _check_signature(served, sent)
+    now = int(served.clock())
+    _check_time(login, now)
+    if not logins.is_live(served.store, served.ledger_id, public):
+        raise of_refusal(Refusal("key_dead", {"holder": holder.hex()}))
+    token = Token(secrets.token_urlsafe(32), holder, SCOPES, now + LIFE_S)
+    nonce = Nonce(holder, login.nonce, login.not_after + 1)
+    if not logins.log_in(served.store, served.ledger_id, nonce, token, now):
+        raise Problem("nonce_used")
+    return token
+
+
+def _read(served: Served, octets: bytes) -> tuple[instruction.Submission, Login]:
+    try:
+        sent = instruction.parse_login(octets)
+        if sent.origin != served.origin:
+            raise Malformed(f"the origin is {sent.origin!r}, and this ledger's is {served.origin!r}")
+        if len(sent.signatures) != 1:
+            raise Malformed("exactly one signature line logs in")
+        login, _ = LOGIN.read(sent.object)
+    except (Malformed, BadForm) as error:
+        raise of_refusal(Refusal("malformed", {"what": str(error)})) from error
+    return sent, login
+
+
+def _check_signature(served: Served, sent: instruction.Submission) -> tuple[HolderId, bytes]:
+    line = sent.signatures[0]
+    holder = HolderId(bytes.fromhex(line.name[-32:]))
+    public = served.door.lookups.key_of(holder, line.key_id)
+    if public is None or not keys.verify(public, line.signature, sent.text):
+        raise of_refusal(Refusal("signature_invalid", {"name": line.name}))
+    return holder, public
+
+
+def _check_time(login: Login, now: int) -> None:
+    figures = {"not_after": login.not_after, "time": now}
+    if now > login.not_after:
+        raise of_refusal(Refusal("expired", figures))
+    if now < login.not_after - WINDOW_S:
+        raise of_refusal(Refusal("not_yet_valid", {**figures, "window": WINDOW_S}))
+
+
+def reader(served: Served) -> Reader:
+    """Who asks; raises Problem where the request has no good token."""
+    found = reader_if_any(served)
+    if found is None:
+        raise Problem("token_missing", BEARER)
+    return found
+
+
+def reader_if_any(served: Served) -> Reader | None:
+    """Who asks, or None where the request carries no token. A bad one is refused, never ignored."""
+    if "Authorization" not in request.headers:
+        return None
+    sent = request.authorization
+    secret = sent.token if sent is not None and sent.type == "bearer" else None
+    found = _known(served, secret) if secret else None
+    if found is None:
+        raise Problem("token_invalid", BEARER)
+    return found
+
+
+def _known(served: Served, secret: str) -> Reader | None:
+    if not secret.isascii():
+        return None
+    return logins.reader_of(served.store, served.ledger_id, secret, int(served.clock()))

@@ -1,0 +1,96 @@
+"""The WSGI application of the ledgers that one process serves."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask import Flask, Response
+from flask_smorest import Api
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import BaseConverter, ValidationError
+
+from ledger.api import edge, problems, schemas, views
+from ledger.api.served import EXTENSION, Served
+from ledger.core.words import ID
+from ledger.log.instruction import RESERVED
+
+HEADER_MOST = 64 * 1024  # octets of a body that no view has asked for
+
+
+class LedgerConverter(BaseConverter):
+    """A ledger's name in addresses."""
+
+    regex = r"[a-z0-9][a-z0-9-]{0,62}"
+
+    def to_python(self, value: str) -> str:
+        if value in RESERVED:
+            raise ValidationError
+        return value
+
+
+class IdConverter(BaseConverter):
+    """An id in addresses: 32 hex digits of a UUIDv7, 16 octets inside."""
+
+    regex = ID
+
+    def to_python(self, value: str) -> bytes:
+        return bytes.fromhex(value)
+
+    def to_url(self, value: bytes) -> str:
+        return value.hex()
+
+
+class IndexConverter(BaseConverter):
+    """A log index in addresses, within 2^53-1."""
+
+    regex = r"(?:0|[1-9][0-9]{0,15})"
+
+    def to_python(self, value: str) -> int:
+        return int(value)
+
+
+CONVERTERS: dict[str, tuple[type[BaseConverter], dict[str, Any]]] = {
+    "ledger": (LedgerConverter, {"type": "string", "pattern": LedgerConverter.regex}),
+    "id": (IdConverter, {"type": "string", "pattern": ID}),
+    "index": (IndexConverter, {"type": "integer", "minimum": 0}),
+}
+
+
+class ProblemApi(Api):  # type: ignore[misc]  # flask-smorest has no types
+    """flask-smorest's Api whose errors are problems (RFC 9457)."""
+
+    ERROR_SCHEMA = schemas.Problem
+
+    def handle_http_exception(self, error: HTTPException) -> Response:
+        """Every error of the framework's, with its own headers."""
+        return problems.respond(problems.of_http(error))
+
+
+def create_app(ledgers: Iterable[Served]) -> Flask:
+    """The application of these ledgers. Whoever made them closes them."""
+    app = Flask("comarca", static_folder=None)
+    app.config.update(
+        API_TITLE="Comarca",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/",
+        MAX_CONTENT_LENGTH=HEADER_MOST,
+        PROPAGATE_EXCEPTIONS=False,
+    )
+    app.url_map.merge_slashes = False
+    app.extensions[EXTENSION] = {one.name: one for one in ledgers}
+    for name, (converter, _) in CONVERTERS.items():
+        app.url_map.converters[name] = converter
+    problems.register(app)
+    edge.register(app)
+    _register_routes(app)
+    return app
+
+
+def _register_routes(app: Flask) -> None:
+    api = ProblemApi(app)
+    for converter, schema in CONVERTERS.values():
+        api.register_converter(converter, lambda _, schema=schema: dict(schema))
+    api.spec.components.schema("Submissions", schema=schemas.Submissions)
+    api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
+    for blueprint in views.ALL:
+        api.register_blueprint(blueprint)

@@ -1,0 +1,57 @@
+"""Fields of marshmallow for the values of this API: ids, octets, times, whole numbers; strict where they come in."""
+
+import binascii
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from marshmallow import ValidationError, fields
+
+WHOLE = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
+MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
+LAYOUT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def moment(seconds: int) -> str:
+    """Unix seconds as RFC 3339 in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime(LAYOUT)
+
+
+class Id(fields.Field[bytes]):
+    """An id: 16 octets, out as 32 lower-case hex digits."""
+
+    def _serialize(self, value: bytes | None, attr: str | None, obj: Any, **more: Any) -> str | None:
+        return None if value is None else value.hex()
+
+
+class Octets(fields.Field[bytes]):
+    """Octets, out as base64 (RFC 4648 section 4)."""
+
+    def _serialize(self, value: bytes | None, attr: str | None, obj: Any, **more: Any) -> str | None:
+        return None if value is None else binascii.b2a_base64(value, newline=False).decode()
+
+
+class Time(fields.Field[int]):
+    """Unix seconds, written as RFC 3339 in UTC with a Z and whole seconds, both ways."""
+
+    def _serialize(self, value: int | None, attr: str | None, obj: Any, **more: Any) -> str | None:
+        return None if value is None else moment(value)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> int:
+        said = "a time in UTC like 2026-11-25T08:00:00Z"
+        if not isinstance(value, str) or not MOMENT.fullmatch(value):
+            raise ValidationError(said)
+        try:
+            return int(datetime.strptime(value, LAYOUT).replace(tzinfo=UTC).timestamp())
+        except ValueError as error:
+            raise ValidationError(said) from error
+
+
+class Whole(fields.Integer):
+    """A whole number in a query: plain digits alone, where int() would take 1_0 and Arabic ones."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> int:
+        if not isinstance(value, str) or not WHOLE.fullmatch(value):
+            raise ValidationError("a whole number in plain digits")
+        return int(value)

@@ -1,0 +1,92 @@
+"""Every reason that an answer of this API can give, and its HTTP status: the one table, complete by test.
+
+The reasons of the core are the ledger's own refusals (ledger/core/refusals.py); those of HTTP stand here. Names are
+stable: integrators branch on them.
+"""
+
+from typing import NamedTuple
+
+from ledger.core import refusals
+
+
+class Reason(NamedTuple):
+    """A named reason: its status, the sentence for a person, the sentence on what would help."""
+
+    name: str
+    status: int
+    message: str
+    remedy: str
+
+
+# 400: not in the form that is asked for. 409: the id is taken. 422: understood, and refused.
+STATUSES = {
+    "malformed": 400,
+    "signature_invalid": 422,
+    "id_used": 409,
+    "cancelled": 422,
+    "not_yet_valid": 422,
+    "expired": 422,
+    "anchor_ahead": 422,
+    "anchor_wrong": 422,
+    "key_dead": 422,
+    "account_unknown": 422,
+    "signatures_missing": 422,
+    "signature_without_role": 422,
+    "ledger_open": 422,
+    "genesis_invalid": 422,
+    "custody_unavailable": 422,
+    "key_used": 422,
+    "member_unknown": 422,
+    "member_account_unknown": 422,
+    "payee_unknown": 422,
+    "same_account": 422,
+    "superseded": 422,
+    "class_unknown": 422,
+    "facts_invalid": 422,
+    "policy_invalid": 422,
+    "limits_invalid": 422,
+    "already_logged": 422,
+    "account_suspended": 422,
+    "account_closed": 422,
+    "credit_exceeded": 422,
+    "payee_cannot_receive": 422,
+    "once_used": 422,
+}
+
+OF_HTTP = (
+    Reason("bad_request", 400, "The request is not one that this server understands.",
+           "Send it as HTTP/1.1 and docs/api.md ask."),
+    Reason("query_invalid", 400, "The query is not one that this address understands.",
+           "Give each parameter once, by its documented name and form; `details` names the place."),
+    Reason("cursor_invalid", 400, "The cursor is not one that this query has given out.",
+           "Pass `next` of the page before, with the same filters; without a cursor the pages start anew."),
+    Reason("body_invalid", 400, "The body is not what this address takes.",
+           "Mend what `details` names."),
+    Reason("token_missing", 401, "This belongs to a member, and the request carries no token.",
+           "Get a token at POST .../tokens and send it as `Authorization: Bearer TOKEN`."),
+    Reason("token_invalid", 401, "The token is unknown, has expired, or its holder has no live key.",
+           "Get a new token at POST .../tokens."),
+    Reason("not_found", 404, "There is nothing here that you may see.",
+           "Check the address and the id, and whose token it is."),
+    Reason("method_not_allowed", 405, "This address does not take this method.", "Use one of those in `Allow`."),
+    Reason("not_acceptable", 406, "This address has no answer in a media type that the request accepts.",
+           "Accept the media type that `details` names."),
+    Reason("too_large", 413, "The body is larger than this address takes.",
+           "Send less at a time; `details` has the most in octets."),
+    Reason("media_type_unsupported", 415, "This address does not take a body of this media type.",
+           "Send one of those that `details` names, in UTF-8 and without a content coding."),
+    Reason("nonce_used", 422, "This nonce has been used for a login before.", "Draw a new nonce and sign it."),
+    Reason("unavailable", 503, "The ledger cannot answer now. Whether the instruction was logged is unknown.",
+           "Ask for the outcome by its id, or send the very same text again, never one with a new id."),
+    Reason("not_ready", 503, "The ledger is not ready.", "`details` says what is wrong; try again later."),
+    Reason("defect", 500, "This program has failed at this request.",
+           "Tell the operator the time. To know of an instruction, ask by its id or send the very same text again."),
+)  # fmt: skip
+
+REASONS: dict[str, Reason] = {
+    reason.name: reason
+    for reason in (
+        *(Reason(of.name, STATUSES[of.name], of.message, of.remedy) for of in refusals.REASONS),
+        *OF_HTTP,
+    )
+}

@@ -1,0 +1,184 @@
+"""Schemas: what goes in and out at the edge. They check queries, write answers, and are the OpenAPI document."""
+
+from typing import Any, get_args
+
+from marshmallow import Schema, fields, validate
+
+from ledger.api.fields import Id, Octets, Time, Whole
+from ledger.core.accounts import MovementKind
+
+MOST = 500  # items of a page
+PAGE = 50  # items of a page where the query says nothing
+
+
+class Problem(Schema):
+    """RFC 9457, with our reason, the figures compared, and what would help."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    reason = fields.String(required=True)
+    details = fields.Dict(required=True)
+    remedy = fields.String(required=True)
+
+
+class MovementsQuery(Schema):
+    """Filters combine freely; `from` is included, `to` is not."""
+
+    limit = Whole(load_default=PAGE, validate=validate.Range(1, MOST))
+    cursor = fields.String(load_default=None, validate=validate.Length(max=64))
+    start = Time(load_default=None, data_key="from")
+    end = Time(load_default=None, data_key="to")
+    kind = fields.String(load_default=None, validate=validate.OneOf(get_args(MovementKind)))
+
+
+class Unit(Schema):
+    """What the ledger counts: amounts are integers of 10**-scale units."""
+
+    code = fields.String(attribute="unit_code", required=True)
+    name = fields.String(attribute="unit_name", required=True)
+    scale = fields.Integer(attribute="unit_scale", required=True)
+    parity = fields.Raw(required=True, allow_none=True)
+
+
+class LedgerBrief(Schema):
+    """A ledger in the list of those served here."""
+
+    name = fields.String(required=True)
+    origin = fields.String(required=True)
+    identity = Octets(required=True, metadata={"description": "the root at size 1, in base64"})
+    log_size = fields.Integer(required=True)
+    time = Time(required=True, metadata={"description": "of the last entry"})
+    unit = fields.Nested(Unit, required=True)
+
+
+class Ledger(LedgerBrief):
+    """A ledger: what its genesis fixed and the policies in force. All of it is public."""
+
+    verifier_keys = fields.List(fields.String(), required=True, metadata={"description": "C2SP signed-note keys"})
+    territory = fields.Dict(required=True)
+    backing = fields.String(required=True)
+    utc_offset = fields.Integer(required=True, metadata={"description": "minutes"})
+    administrators = fields.List(fields.String(), required=True)
+    authority = fields.Dict(required=True)
+    clerk = Id(required=True)
+    common = fields.Dict(required=True, metadata={"description": "common accounts by their words"})
+    losses_cap = fields.Integer(required=True)
+    pilot = fields.Boolean(required=True)
+    charter = Octets(required=True, allow_none=True)
+    predecessor = fields.Raw(required=True, allow_none=True)
+    policies = fields.Dict(required=True, metadata={"description": "feature: {body, since}"})
+
+
+class LedgerPage(Schema):
+    """The ledgers served here."""
+
+    items = fields.List(fields.Nested(LedgerBrief), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class Account(Schema):
+    """A position. Amounts are minor units; `entry`, `opened`, `*_since` (but `negative_since`) are log indexes."""
+
+    id = Id(required=True)
+    member = Id(required=True, allow_none=True)
+    kind = fields.String(required=True)
+    class_ = fields.String(data_key="class", required=True, allow_none=True)
+    status = fields.String(required=True)
+    balance = fields.Integer(required=True)
+    held = fields.Integer(required=True)
+    floor = fields.Integer(required=True)
+    ceiling = fields.Integer(required=True)
+    available = fields.Integer(required=True)
+    open_items = fields.Integer(required=True)
+    negative_since = Time(required=True, allow_none=True)
+    entry = fields.Integer(required=True)
+    opened = fields.Integer(required=True)
+    limits_since = fields.Integer(required=True)
+    status_since = fields.Integer(required=True)
+
+
+class Movement(Schema):
+    """A movement as one of its two accounts sees it: `balance` is that account's, after it."""
+
+    id = fields.Raw(required=True, metadata={"description": "[id, n]"})
+    log_index = fields.Integer(required=True)
+    time = Time(required=True)
+    payer = Id(required=True)
+    payee = Id(required=True)
+    amount = fields.Integer(required=True)
+    kind = fields.String(required=True)
+    purpose = fields.String(required=True, allow_none=True)
+    of = fields.Raw(required=True, allow_none=True, metadata={"description": "[id, n] of what it belongs to"})
+    item = Id(required=True, allow_none=True)
+    balance = fields.Integer(required=True)
+
+
+class MovementPage(Schema):
+    """Movements, newest first; `next` is the cursor of the page after, or null."""
+
+    items = fields.List(fields.Nested(Movement), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class Token(Schema):
+    """A bearer token."""
+
+    token = fields.String(attribute="secret", required=True)
+    expires = Time(required=True)
+    holder = Id(required=True)
+    scopes = fields.Function(lambda token: token.scopes.split(), required=True)
+
+
+class Receipt(Schema):
+    """docs/formats.md, Receipt; for a reader who is no party, the log index and the entry alone."""
+
+    receipt = fields.String()
+    checkpoint = fields.String()
+    entry = fields.Dict(required=True)
+    legs = fields.List(fields.Dict())
+    texts = fields.List(fields.Dict())
+    events = fields.List(fields.Dict())
+    keys = fields.List(fields.Dict())
+
+
+class Entry(Schema):
+    """An entry: its public lines, a c2sp.org/tlog-proof@v1, and for a party its receipt."""
+
+    log_index = fields.Integer(required=True)
+    entry = fields.String(required=True)
+    proof = fields.String(required=True)
+    receipt = fields.Nested(Receipt)
+
+
+class Submissions(Schema):
+    """Many submissions, each with its own outcome."""
+
+    instructions = fields.List(fields.String(), required=True)
+
+
+class Outcome(Schema):
+    """What one of many came to: a receipt (or the entry, for a repeat by others) or a problem."""
+
+    status = fields.Integer(required=True)
+    receipt = fields.Nested(Receipt)
+    problem = fields.Nested(Problem)
+
+
+class Outcomes(Schema):
+    """One outcome a submission, in order."""
+
+    outcomes = fields.List(fields.Nested(Outcome), required=True)
+
+
+class Health(Schema):
+    """In words, by ledger, what is wrong; `ok` where nothing is."""
+
+    status = fields.String(required=True)
+    ledgers = fields.Dict()
+
+
+def page(items: list[Any], following: str | None) -> dict[str, Any]:
+    """A page and the cursor of the one after."""
+    return {"items": items, "next": following}

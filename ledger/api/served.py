@@ -1,0 +1,88 @@
+"""A ledger as one process serves it: its store, its door, its sequencer, its clock."""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+
+from flask import current_app
+
+from ledger.api.problems import Problem
+from ledger.intake.submission import Prepared
+from ledger.log import checkpoint
+from ledger.sequencer.sequencer import Logged, Sequencer, Sign
+from ledger.service.door import Door, no_trouble
+from ledger.store import queries
+from ledger.store.database import Store
+from ledger.store.errors import Unavailable
+from ledger.store.log import Head
+
+ANSWER_S = 25.0  # how long a request waits for its outcome before it is answered as unknown
+EXTENSION = "comarca"
+
+
+class Served:
+    """One ledger. Make it in the process that serves it: it starts threads. `close` commits what is waiting."""
+
+    def __init__(
+        self,
+        store: Store,
+        head: Head,
+        sign: Sign,
+        clock: Callable[[], float],
+        trouble: Callable[[int], str | None] = no_trouble,
+    ):
+        self.store, self.clock = store, clock
+        self.ledger_id, self.name, self.origin = head.ledger_id, head.name, head.origin
+        self._trouble = trouble
+        self.door = Door(store, head.ledger_id, clock, trouble)
+        self._sequencer = Sequencer(self.door, sign)
+        self._closed = False
+
+    def close(self) -> None:
+        """Commit and sign what is waiting, then stop."""
+        self._closed = True
+        self._sequencer.close()
+
+    def put(self, items: Sequence[Prepared]) -> list["Future[Logged]"]:
+        """Queue verified instructions in this order."""
+        return self._sequencer.put(items)
+
+    def checkpoint(self) -> tuple[int, bytes]:
+        """Size and note of the latest checkpoint, ours or another process's; raises Unavailable before the first."""
+        known = [queries.latest_checkpoint(self.store, self.ledger_id)]
+        if (latest := self._sequencer.latest) is not None:
+            known.append((checkpoint.parse(latest).size, latest))
+        found = [one for one in known if one is not None]
+        if not found:
+            raise Unavailable("no checkpoint is signed yet")
+        return max(found, key=lambda one: one[0])
+
+    def trouble(self) -> str | None:
+        """What keeps this ledger from taking instructions, in words, or None."""
+        if self._closed:
+            return "the server is stopping"
+        head = self.door.head()
+        if head.size == 0:
+            return "the genesis is not logged yet"
+        return self._trouble(head.time)
+
+
+def answer_of(future: "Future[Logged]") -> Logged:
+    """The outcome of a queued instruction; raises Unavailable where it is unknown."""
+    try:
+        return future.result(ANSWER_S)
+    except TimeoutError as error:
+        raise Unavailable("no answer yet") from error
+
+
+def all_served() -> Iterable[Served]:
+    """The ledgers of this application, by name."""
+    ledgers: dict[str, Served] = current_app.extensions[EXTENSION]
+    return [ledgers[name] for name in sorted(ledgers)]
+
+
+def served(name: str) -> Served:
+    """The ledger of this name, or 404."""
+    ledgers: dict[str, Served] = current_app.extensions[EXTENSION]
+    if name not in ledgers:
+        raise Problem("not_found")
+    return ledgers[name]

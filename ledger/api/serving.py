@@ -1,0 +1,214 @@
+"""Serving: the application under gunicorn's threads, started from here and not from a configuration of gunicorn's.
+
+The parent checks what can be checked, takes the lock of a SQLite file, listens and forks; each worker opens the
+database for itself and has a sequencer of its own. On SQLite there is one worker, as there is one writer. SIGTERM and
+SIGINT stop it alike: no new connections, what is waiting is committed, signed and answered, within STOP_S.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+
+from ledger.ambient.clock import ClockGuard
+from ledger.ambient.settings import Settings
+from ledger.api.application import create_app
+from ledger.api.served import Served
+from ledger.log import keys
+from ledger.service.signing import signing
+from ledger.signer.signer import Signer, SignerRefused
+from ledger.store import queries
+from ledger.store.database import Store
+from ledger.store.engine import parse_url, sqlite_file
+from ledger.store.errors import StoreError, Unavailable
+from ledger.store.lockfile import LockFile
+
+STOP_S = 7  # seconds from the signal until what still runs is ended
+SILENT_S = 60  # seconds without a sign of life after which a worker is ended
+KEEPALIVE_S = 15
+CONNECTIONS = 1000  # open at once, of each worker
+
+
+class Operator(NamedTuple):
+    """The operator's key of one ledger: its seed, and where its signer keeps its state."""
+
+    seed: bytes
+    state: Path
+
+
+def serve(
+    settings: Settings,
+    operators: Mapping[str, Operator],
+    *,
+    clock_is_right: bool = False,
+    announce: Callable[[str], None] = print,
+) -> int:
+    """Serve the ledgers named by `operators` until a signal stops it; the exit status (0: stopped as told).
+
+    `announce` gets the address, such as http://127.0.0.1:8080, once requests are answered; port 0 takes a free one.
+    Raises StoreError, one line each, where the database, its lock, its projections or the keys do not fit.
+    """
+    file = sqlite_file(parse_url(settings.url))
+    if file is not None and settings.processes > 1:
+        raise StoreError("a SQLite ledger has one writer: serve it with one process, or keep it in PostgreSQL")
+    check(settings, operators)
+    with ExitStack() as stack:
+        lock = stack.enter_context(LockFile(file, "serve")) if file is not None else None
+        return _run(Server(settings, operators, clock_is_right, lock, announce))
+
+
+def check(settings: Settings, operators: Mapping[str, Operator]) -> None:
+    """Refuse, in one line, to serve what would not work: raises StoreError."""
+    store = Store.open(settings.url)
+    try:
+        if stale := queries.stale_projections(store):
+            raise StoreError(f"{store}: the tables of {', '.join(stale)} were made by another release; "
+                             "run `comarca rebuild`")  # fmt: skip
+        for name, operator in operators.items():
+            _check_operator(store, name, operator)
+    except Unavailable as error:
+        raise StoreError(f"{store}: the database does not answer") from error
+    finally:
+        store.close()
+
+
+def _check_operator(store: Store, name: str, operator: Operator) -> None:
+    info = queries.info(store, store.head(name).ledger_id)
+    if info is None:
+        raise StoreError(f"{store}: the genesis of {name} is not logged yet; `comarca init` does that")
+    if info.ledger.operator != keys.public_of(operator.seed):
+        raise StoreError(f"{store}: this operator's key is not the one of {name}")
+    if not operator.state.exists():
+        raise StoreError(f"{operator.state}: the state of the operator's key is missing; "
+                         "without it no checkpoint can be signed")  # fmt: skip
+
+
+def _run(server: "Server") -> int:
+    """Run the parent until it ends. A forked worker leaves by SystemExit through here, and goes on leaving."""
+    parent = os.getpid()
+    try:
+        GracefulArbiter(server).run()
+    except SystemExit as ending:
+        if os.getpid() != parent:
+            raise
+        return ending.code if isinstance(ending.code, int) else 0
+    return 0
+
+
+class GracefulArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
+    """Every stop is a graceful one; and no signal adds a second writer to a SQLite file."""
+
+    def handle_int(self) -> None:
+        """Ctrl-C is SIGTERM."""
+        self.handle_term()
+
+    def _ignore(self) -> None:
+        """Reloading, growing and re-executing would have two generations write at once."""
+
+    handle_hup = handle_ttin = handle_ttou = handle_usr2 = _ignore
+
+
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """What gunicorn asks of an application: its settings, and in each worker the WSGI callable."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        operators: Mapping[str, Operator],
+        clock_is_right: bool,
+        lock: LockFile | None,
+        announce: Callable[[str], None],
+    ):
+        self._settings, self._operators, self._clock_is_right = settings, operators, clock_is_right
+        self._lock, self._announce = lock, announce
+        self._opened: Opened | None = None
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set what gunicorn goes by."""
+        host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
+        chosen = {
+            "bind": f"{host}:{self._settings.port}",
+            "workers": self._settings.processes,
+            "threads": self._settings.threads,
+            "worker_class": "gthread",
+            "worker_connections": max(CONNECTIONS, 2 * self._settings.threads),
+            "timeout": SILENT_S,
+            "graceful_timeout": STOP_S,
+            "keepalive": KEEPALIVE_S,
+            "loglevel": "warning",
+            "proc_name": "comarca",
+            "control_socket_disable": True,
+            "post_worker_init": self._ready,
+            "worker_exit": self._ended,
+        }
+        for name, value in chosen.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """Open the ledgers in a worker; what keeps it from working is said in one line, and ends the server."""
+        try:
+            self._opened = Opened(self._settings, self._operators, self._clock_is_right)
+        except (StoreError, SignerRefused, Unavailable) as error:
+            print(f"comarca: {error}", file=sys.stderr, flush=True)
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
+        return create_app(self._opened.ledgers)
+
+    def _ready(self, worker: Any) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent passes it on
+        if worker.age == 1:
+            address = f"http://{_host_and_port(worker.sockets[0].getsockname())}"
+            if self._lock is not None:
+                self._lock.publish(address)
+            self._announce(address)
+
+    def _ended(self, arbiter: Any, worker: Any) -> None:
+        if self._opened is not None:
+            self._opened.close()
+
+
+def _host_and_port(name: tuple[Any, ...]) -> str:
+    return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
+
+
+class Opened:
+    """The ledgers as one process has them open; a context manager, or call `close`."""
+
+    def __init__(self, settings: Settings, operators: Mapping[str, Operator], clock_is_right: bool = False):
+        self.store = Store.open(settings.url)
+        self.ledgers: list[Served] = []
+        try:
+            for name, operator in operators.items():
+                self.ledgers.append(self._open(name, operator, clock_is_right))
+        except Exception:
+            self.close()
+            raise
+
+    def _open(self, name: str, operator: Operator, clock_is_right: bool) -> Served:
+        head = self.store.head(name)
+        guard = ClockGuard(clock_is_right=clock_is_right)
+        sign = signing(Signer(operator.seed, head.origin, operator.state), self.store, head.ledger_id)
+        return Served(self.store, head, sign, time.time, guard.trouble)
+
+    def close(self) -> None:
+        """Commit and sign what is waiting, give the database back."""
+        for served in self.ledgers:
+            served.close()
+        self.store.close()
+
+    def __enter__(self) -> "Opened":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,282 @@
+"""The routes: each reads its request, asks the storeys below, and writes the answer. Decisions are not made here."""
+
+import json
+from html import escape
+from typing import Any
+
+from flask import Response, url_for
+
+from ledger.api import access, cursors, schemas
+from ledger.api.edge import (
+    HTML,
+    JSON,
+    TEXT,
+    Routes,
+    body,
+    body_type,
+    json_body,
+    json_response,
+    produces,
+    public,
+    takes_query,
+)
+from ledger.api.problems import Problem
+from ledger.api.reasons import REASONS
+from ledger.api.served import Served, all_served, served
+from ledger.api.submitting import MANY, MANY_MOST, SUBMISSION_MOST, submit_many, submit_one
+from ledger.core.accounts import Account, Movement
+from ledger.log import entry as entries
+from ledger.log import keys, proof
+from ledger.service.receipts import receipt_of
+from ledger.store import queries
+from ledger.store.errors import StoreError, Unavailable
+from ledger.store.logins import Token
+from ledger.store.queries import Filter, Info, Place, PublicEntry
+
+LOGIN_MOST = 4096  # octets of a login note
+NOTE = {"schema": {"type": "string"}}
+
+health = Routes("health", __name__, url_prefix="/health", description="For the operator")
+log = Routes("log", __name__, description="The public log")
+ledgers = Routes("ledgers", __name__, url_prefix="/v1/ledgers", description="The ledgers served here")
+documents = Routes("documents", __name__, url_prefix="/docs", description="Every reason, explained")
+ALL = (health, ledgers, log, documents)
+"""The blueprints of this API."""
+
+
+# --- health
+
+
+@health.route("/live", methods=["GET"])
+@health.response(200, schemas.Health)
+def live() -> dict[str, Any]:
+    """Whether the process answers at all."""
+    return {"status": "ok"}
+
+
+@health.route("/ready", methods=["GET"])
+@health.response(200, schemas.Health)
+def ready() -> dict[str, Any]:
+    """Whether every ledger takes instructions; if not, in words why."""
+    words = {one.name: _trouble(one) for one in all_served()}
+    wrong = {name: what for name, what in words.items() if what}
+    if wrong or not words:
+        raise Problem("not_ready", {"Retry-After": "5"}, ledgers=wrong or "none is served")
+    return {"status": "ok", "ledgers": dict.fromkeys(words, "ok")}
+
+
+def _trouble(one: Served) -> str | None:
+    try:
+        return one.trouble()
+    except (Unavailable, StoreError):
+        return "the database does not answer"
+
+
+# --- ledgers
+
+
+@ledgers.route("", methods=["GET"])
+@ledgers.response(200, schemas.LedgerPage)
+def list_ledgers() -> Response:
+    """The ledgers served here."""
+    found = [_described(one, schemas.LedgerBrief()) for one in all_served()]
+    return public(json_response(schemas.page(found, None)))
+
+
+@ledgers.route("/<ledger:ledger>", methods=["GET"])
+@ledgers.response(200, schemas.Ledger)
+def show_ledger(ledger: str) -> Response:
+    """What a ledger's genesis fixed, the policies in force, its keys and its size."""
+    return public(json_response(_described(served(ledger), schemas.Ledger())))
+
+
+def _described(one: Served, schema: schemas.LedgerBrief) -> dict[str, Any]:
+    info = queries.info(one.store, one.ledger_id)
+    if info is None:
+        raise Unavailable("the genesis is not logged yet")
+    described: dict[str, Any] = schema.dump(_facts(info))
+    return described
+
+
+def _facts(info: Info) -> dict[str, Any]:
+    """What is public of a ledger, its lists and maps as they were signed."""
+    head, ledger = info.head, info.ledger
+    written = ("parity", "territory", "administrators", "authority", "common", "predecessor")
+    plain = {name: json.loads(text) if (text := getattr(ledger, name)) else None for name in written}
+    facts = {**head._asdict(), **ledger._asdict(), **plain, "log_size": head.size}
+    facts["unit"] = facts
+    facts["verifier_keys"] = [keys.vkey(head.origin, ledger.operator)]
+    facts["policies"] = {policy.feature: {"body": json.loads(policy.body), "since": policy.since}
+                         for policy in info.policies}  # fmt: skip
+    return facts
+
+
+# --- instructions
+
+
+@ledgers.route("/<ledger:ledger>/instructions", methods=["POST"])
+@ledgers.doc(requestBody={"required": True, "content": {
+    TEXT: NOTE, JSON: {"schema": {"$ref": "#/components/schemas/Submissions"}}}})  # fmt: skip
+@ledgers.response(201, schemas.Receipt, description="Accepted now (text/plain)")
+@ledgers.alt_response(200, schema=schemas.Outcomes, description="Many: one outcome each (application/json). "
+                      "One (text/plain): the receipt, as the same text was accepted before")  # fmt: skip
+def submit(ledger: str) -> Response:
+    """Submit one signed instruction as text/plain, or many as application/json; each gets its own outcome."""
+    one = served(ledger)
+    if body_type(TEXT, JSON) == JSON:
+        return json_response({"outcomes": submit_many(one, _submissions())})
+    answer = submit_one(one, body(SUBMISSION_MOST))
+    response = json_response(answer.receipt, answer.status)
+    if answer.status == 201:
+        response.headers["Location"] = url_for("ledgers.show_outcome", ledger=ledger, id=answer.id)
+    return response
+
+
+def _submissions() -> list[str]:
+    said = json_body(MANY_MOST)
+    if type(said) is not dict or set(said) != {"instructions"}:
+        raise Problem("body_invalid", what='an object with the one field "instructions"')
+    found = said["instructions"]
+    if type(found) is not list or not all(type(item) is str for item in found):
+        raise Problem("body_invalid", what="instructions: an array of strings, each a submission")
+    if not 1 <= len(found) <= MANY:
+        raise Problem("body_invalid", what=f"instructions: from 1 to {MANY}")
+    return found
+
+
+@ledgers.route("/<ledger:ledger>/instructions/<id:id>", methods=["GET"])
+@ledgers.doc(security=[{"token": []}])
+@ledgers.response(200, schemas.Receipt)
+def show_outcome(ledger: str, id: bytes) -> Response:
+    """The receipt of an instruction, for those who signed it and those whom it names."""
+    one = served(ledger)
+    reader = access.reader(one)
+    log_index = queries.index_of(one.store, one.ledger_id, id)
+    receipt = None if log_index is None else _receipt(one, log_index, reader.holder)
+    if receipt is None:
+        raise Problem("not_found")
+    return json_response(receipt)
+
+
+def _receipt(one: Served, log_index: int, holder: bytes | None) -> dict[str, Any] | None:
+    size, note = one.checkpoint()
+    if log_index >= size:
+        raise Unavailable("logged, but not signed yet")
+    return receipt_of(one.store, one.ledger_id, log_index, holder, note)
+
+
+# --- accounts
+
+
+@ledgers.route("/<ledger:ledger>/accounts/<id:id>", methods=["GET"])
+@ledgers.doc(security=[{"token": []}])
+@ledgers.response(200, schemas.Account)
+def show_account(ledger: str, id: bytes) -> Account:
+    """An account's position, for its member and the administrators."""
+    return _account(served(ledger), id)
+
+
+def _account(one: Served, id: bytes) -> Account:
+    """The account if the reader may see it; absent and not yours are one answer."""
+    reader = access.reader(one)
+    found = queries.account(one.store, one.ledger_id, id, None if reader.is_administrator else reader.holder)
+    if found is None:
+        raise Problem("not_found")
+    return found
+
+
+@ledgers.route("/<ledger:ledger>/accounts/<id:id>/movements", methods=["GET"])
+@ledgers.doc(security=[{"token": []}])
+@ledgers.arguments(schemas.MovementsQuery, location="query")
+@ledgers.response(200, schemas.MovementPage)
+@takes_query
+def list_movements(asked: dict[str, Any], ledger: str, id: bytes) -> dict[str, Any]:
+    """An account's movements, newest first, for its member and the administrators."""
+    one = served(ledger)
+    _account(one, id)
+    wanted = Filter(asked["kind"], asked["start"], asked["end"])
+    query = (one.origin, id.hex(), *wanted)
+    after = cursors.decode(asked["cursor"], query) if asked["cursor"] is not None else None
+    limit = asked["limit"]
+    found = queries.movements(one.store, one.ledger_id, id, wanted, after, limit + 1)
+    last = found[limit - 1] if len(found) > limit else None
+    following = cursors.encode(Place(last.log_index, last.n), query) if last else None
+    return schemas.page([_seen_from(id, movement) for movement in found[:limit]], following)
+
+
+def _seen_from(account: bytes, movement: Movement) -> dict[str, Any]:
+    """A movement with the balance of this account alone."""
+    seen: dict[str, Any] = movement._asdict()
+    payer_balance, payee_balance = seen.pop("payer_balance"), seen.pop("payee_balance")
+    seen["balance"] = payer_balance if movement.payer == account else payee_balance
+    seen["id"] = [movement.id.hex(), movement.n]
+    seen["of"] = [movement.of.hex(), movement.of_n] if movement.of else None
+    return seen
+
+
+# --- entries
+
+
+@ledgers.route("/<ledger:ledger>/entries/<index:log_index>", methods=["GET"])
+@ledgers.doc(security=[{}, {"token": []}])
+@ledgers.response(200, schemas.Entry)
+def show_entry(ledger: str, log_index: int) -> Response:
+    """An entry's public lines and their proof; to a party, by its token, what is its own as well."""
+    one = served(ledger)
+    reader = access.reader_if_any(one)
+    size, note = one.checkpoint()
+    found = queries.public_entry(one.store, one.ledger_id, log_index, size)
+    if found is None:
+        raise Problem("not_found")
+    shown = _public(found, note)
+    if receipt := _receipt(one, log_index, reader.holder if reader else None):
+        shown["receipt"] = receipt
+    response = json_response(shown)
+    return response if reader else public(response)
+
+
+def _public(found: PublicEntry, note: bytes) -> dict[str, Any]:
+    text = entries.encode(found.time, found.note_hash, found.events_root)
+    return {
+        "log_index": found.log_index,
+        "entry": text.decode(),
+        "proof": proof.format(found.log_index, list(found.path), note).decode(),
+    }
+
+
+@log.route("/<ledger:ledger>/checkpoint", methods=["GET"])
+@log.response(200, NOTE["schema"], content_type=TEXT, description="A C2SP tlog-checkpoint")
+@produces(TEXT)
+def show_checkpoint(ledger: str) -> Response:
+    """The latest signed checkpoint."""
+    _, note = served(ledger).checkpoint()
+    return public(Response(note, content_type=f"{TEXT}; charset=utf-8"))
+
+
+# --- tokens
+
+
+@ledgers.route("/<ledger:ledger>/tokens", methods=["POST"])
+@ledgers.doc(requestBody={"required": True, "content": {TEXT: NOTE}})
+@ledgers.response(201, schemas.Token)
+def log_in(ledger: str) -> Token:
+    """A bearer token for the holder who signed a login note over a nonce of its own."""
+    one = served(ledger)
+    body_type(TEXT)
+    return access.log_in(one, body(LOGIN_MOST))
+
+
+# --- documents
+
+
+@documents.route("/reasons", methods=["GET"])
+@documents.response(200, NOTE["schema"], content_type=HTML, description="A page for people")
+@produces(HTML)
+def list_reasons() -> Response:
+    """Every reason that an answer can give, with its status and what would help."""
+    rows = "\n".join(
+        f'<dt id="{name}">{name} ({reason.status})</dt><dd>{escape(reason.message)} {escape(reason.remedy)}</dd>'
+        for name, reason in REASONS.items()
+    )
+    page = f"<!doctype html><html lang=en><title>Reasons</title><h1>Reasons</h1><dl>\n{rows}\n</dl></html>\n"
+    return public(Response(page, content_type=f"{HTML}; charset=utf-8"))

@@ -1,0 +1,27 @@
+"""A real server for tests, as a process of its own: `python -m tests.api.serving_process URL STATE PROCESSES`.
+
+It prints its address once it answers, and on refusal the one line that says why, with status 3.
+"""
+
+import sys
+from pathlib import Path
+
+from ledger.ambient.settings import Settings
+from ledger.api.serving import Operator, serve
+from ledger.store.errors import StoreError
+from tests.territory import seed
+
+
+def main(url: str, state: str, processes: str) -> int:
+    """Serve the territory of tests."""
+    settings = Settings(url=url, port=0, processes=int(processes), threads=8)
+    operators = {"solana": Operator(seed("operator"), Path(state))}
+    try:
+        return serve(settings, operators, announce=lambda address: print(address, flush=True))
+    except StoreError as error:
+        print(error, file=sys.stderr)
+        return 3
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
