@@ -146,8 +146,7 @@ class Sequencer:
         while (committed := self._committed.get()) is not END:
             batch, outcomes, head = committed
             try:
-                note = self._sign(head)
-                self._remember(note)
+                note = self._sign_and_remember(head)
             except Exception as error:
                 logger.exception("no checkpoint for size %d", head.size)
                 fail(batch, Unsigned(f"logged, but no checkpoint could be signed: {error}"))
@@ -155,6 +154,14 @@ class Sequencer:
                 for (_, future), outcome in zip(batch, outcomes, strict=True):
                     future.set_result(Logged(outcome, note))
             self._committed.task_done()
+
+    def _sign_and_remember(self, head: Head) -> bytes:
+        """A checkpoint that covers this head; empty for an empty log, which has none (its genesis was refused)."""
+        if head.size == 0:
+            return b""
+        note = self._sign(head)
+        self._remember(note)
+        return note
 
     def _remember(self, note: bytes) -> None:
         signed = checkpoint.parse(note)

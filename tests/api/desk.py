@@ -26,12 +26,12 @@ class Desk:
         self.trouble: str | None = None
         self.broken: Exception | None = None
         door = self.territory.door
-        self.served = Served(self.territory.store, door.head(), self._sign, self.territory.clock, self._why)
+        self.served = Served(self.territory.store, door.head(), self.sign, self.territory.clock, self._why)
         self.app: Flask = create_app([self.served])
         self.client: FlaskClient = self.app.test_client()
         self._nonces = 0
 
-    def _sign(self, head: Head) -> bytes:
+    def sign(self, head: Head) -> bytes:
         if self.broken:
             raise self.broken
         assert head.root is not None

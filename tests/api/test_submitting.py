@@ -4,11 +4,16 @@ import json
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from ledger.api.application import create_app
+from ledger.api.served import Served
+from ledger.client.writing import write
 from ledger.core.cancels import Cancel
-from ledger.core.members import OpenAccount, SetLimits, Suspend
+from ledger.core.ledgers import Quorum, SetPolicy
+from ledger.core.members import Admit, Facts, OpenAccount, SetLimits, Suspend
 from ledger.core.transfers import Transfer
-from ledger.core.words import AccountId, Anchor, InstructionId, MemberId
+from ledger.core.words import AccountId, Anchor, HolderId, InstructionId, MemberId
 from ledger.log import checkpoint, keys, merkle
 from tests.api.desk import BASE, Desk, check_problem
 
@@ -143,6 +148,81 @@ def _cancelled(desk: Desk, payer: bytes, payee: bytes) -> bytes:
     id = territory.clock.id()
     territory.send(territory.signed(territory.draft("cancel", Cancel(InstructionId(id))), payer))
     return territory.transfer(payer, payee, 1, id=id)
+
+
+def _refused_to_administrators(desk: Desk, reason: str) -> bytes:
+    """A submission of the administrators (or by a dead key, on a closed account) that is refused for this reason."""
+    territory = desk.territory
+    payer, payee = territory.members(2)
+    facts = Facts("person", True, True, "ES/08215", "nace2.1/10.71")
+    key = keys.public_of(territory.seeds[payer])
+    id = territory.clock.id()
+    if reason == "already_logged":
+        territory.send(territory.transfer(payer, payee, 1, id=id))
+        return territory.signed(territory.draft("cancel", Cancel(InstructionId(id))), payer)
+    if reason in ("key_dead", "account_closed"):  # no kind brings these about yet
+        set_status = {
+            "key_dead": "UPDATE key SET status = 'revoked' WHERE holder = :id",
+            "account_closed": "UPDATE account SET status = 'closed' WHERE id = :id",
+        }[reason]
+        with territory.store.writes.begin() as connection:
+            connection.execute(text(set_status), {"id": payer})
+        return territory.transfer(payer, payee, 1)
+    if reason == "ledger_open":
+        again = territory.draft("genesis", territory.genesis_form('{"commercial":[0,0]}'), id=id)
+        return again.signed([*territory.administrators, territory.clerk])
+    if reason == "key_used":
+        draft = territory.draft("admit", Admit("commercial", facts._replace(sector=None), key), id=id)
+        return draft.signed([*territory.administrators[:2], (HolderId(id), territory.seeds[payer])])
+    if reason == "facts_invalid":
+        return territory.admission("singer", "personal", facts)[1]
+    if reason == "policy_invalid":
+        return territory.administer("set_policy", SetPolicy("retention", "5", 0))
+    custodian = Admit("commercial", facts._replace(sector=None), custodian=HolderId(payer))
+    return territory.administer("admit", custodian)
+
+
+@pytest.mark.parametrize(
+    "reason", ["key_dead", "ledger_open", "custody_unavailable", "key_used", "facts_invalid", "policy_invalid",
+               "already_logged", "account_closed"],
+)  # fmt: skip
+def test_more_refusals(desk: Desk, reason: str) -> None:
+    octets = _refused_to_administrators(desk, reason)
+    before = desk.served.door.head()
+    check_problem(desk.submit(octets), 422, reason)
+    assert desk.served.door.head() == before
+
+
+def test_a_genesis_that_contradicts_itself(desk: Desk) -> None:
+    other = desk.territory.store.add_ledger("ledger.example/luna")
+    head = next(head for head in desk.territory.store.heads() if head.ledger_id == other)
+    served = Served(desk.territory.store, head, desk.sign, desk.territory.clock)
+    try:
+        every = (("any", Quorum("administrators", 3)),)
+        form = desk.territory.genesis_form("{}", origin=head.origin, authority=every)
+        draft = write("genesis", form, origin=head.origin, id=desk.territory.clock.id(), anchor=None,
+                      not_after=desk.territory.clock.now + 60)  # fmt: skip
+        octets = draft.signed([*desk.territory.administrators, desk.territory.clerk])
+        client = create_app([desk.served, served]).test_client()
+        path = "/v1/ledgers/luna"
+        response = client.post(f"{path}/instructions", data=octets, content_type="text/plain")
+        check_problem(response, 422, "genesis_invalid")
+        check_problem(client.get(path), 503, "unavailable")
+        check_problem(client.get("/luna/checkpoint"), 503, "unavailable")
+        check_problem(client.get("/health/ready"), 503, "not_ready")
+    finally:
+        served.close()
+
+
+def test_limits_that_do_not_fit_a_fully_backed_ledger(sqlite_url: str) -> None:
+    desk = Desk(sqlite_url, limits='{"commercial":[0,500000]}', backing="full")
+    try:
+        (member,) = desk.territory.members(1)
+        credit = SetLimits(AccountId(member), -1, 5, 1, b"")
+        octets = desk.territory.administer("set_limits", credit, texts={"reason": "x"})
+        check_problem(desk.submit(octets), 422, "limits_invalid")
+    finally:
+        desk.close()
 
 
 @pytest.mark.parametrize(
