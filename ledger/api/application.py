@@ -13,7 +13,7 @@ from ledger.api.served import EXTENSION, Served
 from ledger.core.words import ID
 from ledger.log.instruction import RESERVED
 
-HEADER_MOST = 64 * 1024  # octets of a body that no view has asked for
+UNASKED_MOST = 64 * 1024  # octets of a body that no view has asked for
 
 
 class LedgerConverter(BaseConverter):
@@ -60,6 +60,12 @@ class ProblemApi(Api):  # type: ignore[misc]  # flask-smorest has no types
 
     ERROR_SCHEMA = schemas.Problem
 
+    def _register_responses(self) -> None:
+        """Document errors in the media type that they have."""
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = problems.MEDIA_TYPE
+        super()._register_responses()
+        del self.DEFAULT_RESPONSE_CONTENT_TYPE  # the class's own again, for the answers that are no errors
+
     def handle_http_exception(self, error: HTTPException) -> Response:
         """Every error of the framework's, with its own headers."""
         return problems.respond(problems.of_http(error))
@@ -73,7 +79,7 @@ def create_app(ledgers: Iterable[Served]) -> Flask:
         API_VERSION="v1",
         OPENAPI_VERSION="3.1.0",
         OPENAPI_URL_PREFIX="/",
-        MAX_CONTENT_LENGTH=HEADER_MOST,
+        MAX_CONTENT_LENGTH=UNASKED_MOST,
         PROPAGATE_EXCEPTIONS=False,
     )
     app.url_map.merge_slashes = False

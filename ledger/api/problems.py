@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 from ledger.api.reasons import REASONS
 from ledger.core.refusals import Refusal
 from ledger.service.door import ClockTrouble
-from ledger.store.errors import StoreError, Unavailable
+from ledger.store.errors import Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -77,11 +77,9 @@ def respond(problem: Problem) -> Response:
 
 
 def register(app: Flask) -> None:
-    """Turn every error of this application into a problem."""
+    """Turn every error of this application into a problem; those of the framework's own are the Api's to turn."""
     app.register_error_handler(Problem, respond)
     app.register_error_handler(Unavailable, lambda error: respond(of_unavailable(error)))
-    app.register_error_handler(StoreError, lambda error: respond(_of_defect(error)))
-    app.register_error_handler(HTTPException, lambda error: respond(of_http(error)))
     app.register_error_handler(Exception, lambda error: respond(_of_defect(error)))  # the boundary: none goes further
 
 
