@@ -55,7 +55,8 @@ def nothing(*_: Any) -> Any:
 class Kind(NamedTuple):
     """A kind of instruction: its fields, its decision, who signs it and within which window before `not_after`.
 
-    `loads` names rows that the fields' types do not tell, `registers` the keys that the text itself makes known.
+    `loads` names rows that the fields' types do not tell; `publics` every public key that the text registers, and
+    `registers` those of them that are a holder's, who signs with it.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Kind(NamedTuple):
     window: int
     loads: Callable[[Any, frozenset[Signer]], Sequence[tuple[Noun[Any], Any]]] = nothing
     registers: Callable[[Any, InstructionId], frozenset[Signer]] = nothing
+    publics: Callable[[Any], Sequence[bytes]] = nothing
     leg: type | None = None
 
 
@@ -83,9 +85,9 @@ def _with_authority(loads: Any) -> Any:
 
 KINDS = (
     Kind("genesis", ledgers.LedgerOpened, ledgers.genesis, ledgers.signed_genesis, MONTH, ledgers.authority_row,
-         registers=ledgers.registered_by_genesis),
+         registers=ledgers.registered_by_genesis, publics=ledgers.new_keys),
     Kind("admit", members.Admit, members.admit, members.signed_admission, MONTH,
-         _with_authority(members.rows_of_admission), members.registered_by_admission),
+         _with_authority(members.rows_of_admission), members.registered_by_admission, members.new_keys),
     _authorised("open_account", members.OpenAccount, members.open_account, ledgers.limits_row),
     _authorised("set_limits", members.SetLimits, members.set_limits),
     _authorised("set_facts", members.SetFacts, members.set_facts, members.beneficiary),

@@ -146,6 +146,11 @@ def registered_by_admission(asked: Admit, id: InstructionId) -> frozenset[Signer
     return frozenset((Signer(HolderId(id), asked.key),) if asked.key else ())
 
 
+def new_keys(asked: Admit) -> list[bytes]:
+    """Every key that an admission registers."""
+    return [asked.key] if asked.key else []
+
+
 def admit(state: State, asked: Admit, at: At, signers: frozenset[Signer]) -> list[Any]:
     """Decide: the member, its key, its first account with the limits of its class."""
     if asked.key is None:  # a custodian's member: custody comes with grants

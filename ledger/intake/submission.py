@@ -27,17 +27,20 @@ class Prepared(NamedTuple):
     texts: tuple[tuple[str, bytes], ...]
 
 
-def verify(octets: bytes, origin: str, key_of: KeyOf, root_at: RootAt) -> Prepared | Refusal:
+def verify(
+    octets: bytes, origin: str, key_of: KeyOf, root_at: RootAt, without_texts: bool = False
+) -> Prepared | Refusal:
     """The instruction in a submission to the ledger of this origin, or why it is none (checks 1 and 2).
 
+    `without_texts`: as it is stored, with its legs and without its free texts, which anyone may have lost.
     An anchor that is ahead or wrong is noted, not refused: the checks 3 to 5 come before it.
     """
     try:
         sent = instruction.parse(octets)
         asked, envelope = _read_object(sent, origin)
-        asked, legs, texts = _read_salted(sent, asked)
+        asked, legs, texts = _read_salted(sent, asked, without_texts)
         new = BY_KIND[sent.kind].registers(asked, envelope.id)
-        _check_keys(new)
+        _check_keys(BY_KIND[sent.kind].publics(asked))
     except (Malformed, BadForm) as error:
         return Refusal("malformed", {"what": str(error)})
     signers = _verify_signatures(sent, new, key_of)
@@ -61,21 +64,28 @@ def _read_object(sent: instruction.Submission, origin: str) -> tuple[Any, Any]:
     return asked, envelope
 
 
-def _read_salted(sent: instruction.Submission, asked: Any) -> tuple[Any, bytes | None, tuple[tuple[str, bytes], ...]]:
+def _read_salted(
+    sent: instruction.Submission, asked: Any, without_texts: bool
+) -> tuple[Any, bytes | None, tuple[tuple[str, bytes], ...]]:
     """The legs put into the form, and the free texts by field; the lines must be exactly those that the text names."""
     fields = [(name, asked[place]) for name, place in FORMS[sent.kind].texts() if asked[place] is not None]
+    if without_texts:
+        fields = []
     count = asked.legs.number if sent.kind in LEGS else 0
     if len(sent.salted) != count + len(fields):
         raise Malformed(f"salted lines: {count + len(fields)} are named by the text, {len(sent.salted)} came with it")
     legs, lines = sent.salted[:count], sent.salted[count:]
-    for (name, root), line in zip(fields, lines, strict=True):
-        salted.parse_free_text(line)
-        if salted.root([line]) != root:
-            raise Malformed(f"{name}: the free text's line does not match its hash")
-    texts = tuple((name, line) for (name, _), line in zip(fields, lines, strict=True))
+    texts = tuple(_read_text(name, root, line) for (name, root), line in zip(fields, lines, strict=True))
     if not count:
         return asked, None, texts
     return asked._replace(legs=_read_legs(sent.kind, asked.legs, legs)), b"\n".join(legs), texts
+
+
+def _read_text(name: str, root: bytes, line: bytes) -> tuple[str, bytes]:
+    salted.parse_free_text(line)
+    if salted.root([line]) != root:
+        raise Malformed(f"{name}: the free text's line does not match its hash")
+    return name, line
 
 
 def _read_legs(kind: str, signed: Any, lines: Sequence[bytes]) -> Any:
@@ -85,9 +95,9 @@ def _read_legs(kind: str, signed: Any, lines: Sequence[bytes]) -> Any:
     return signed._replace(items=tuple(read(salted.split(line)[1])[0] for line in lines))
 
 
-def _check_keys(new: frozenset[Signer]) -> None:
-    for signer in new:
-        if not keys.registrable(signer.public):
+def _check_keys(publics: Sequence[bytes]) -> None:
+    for public in publics:
+        if not keys.registrable(public):
             raise Malformed("key: not a point that an Ed25519 key may be (docs/formats.md, Ed25519)")
 
 
