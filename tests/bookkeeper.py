@@ -31,7 +31,9 @@ SCALE = 100  # the territory's unit has two decimals
 class Way(Protocol):
     """A way into a ledger: through the core, through SQL, through HTTP."""
 
-    territory: TerritoryOfTests
+    @property
+    def territory(self) -> TerritoryOfTests:
+        """Whose keys sign, and whose clock passes."""
 
     def send(self, submissions: list[bytes]) -> list[Any]:
         """Send as one batch; Accepted, Repeat or Refusal for each."""
@@ -160,8 +162,17 @@ class Bookkeeper:
     def id_of(self, name: str) -> AccountId:
         return AccountId(self.territory.clock.id() if name == "nobody" else self.accounts[name])
 
-    def payment(self, line: Line, payer: str, payee: str, amount: str, memo: str | None = None,
-                once: str | None = None, signers: tuple[str, ...] = (), id: InstructionId | None = None) -> Sent:  # fmt: skip
+    def payment(
+        self,
+        line: Line,
+        payer: str,
+        payee: str,
+        amount: str,
+        memo: str | None = None,
+        once: str | None = None,
+        signers: tuple[str, ...] = (),
+        id: InstructionId | None = None,
+    ) -> Sent:
         asked = Transfer(self.id_of(payer), self.id_of(payee), money(amount), once=once)
         draft = self.territory.draft("transfer", asked, texts={"memo": memo} if memo else None, id=id)
         return Sent(self.territory.signed(draft, *(self.accounts[name] for name in signers or (payer,))), line)

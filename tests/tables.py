@@ -25,14 +25,16 @@ def projected(store: Store, ledger_id: int) -> Rows:
     """The rows of a ledger's nouns, as a state has them."""
     with store.read() as connection:
         return {
-            noun.name: sorted((_row(noun, found) for found in connection.execute(_of(table, ledger_id))), key=by_key(noun))
+            noun.name: sorted(
+                (_row(noun, found) for found in connection.execute(_of(table, ledger_id))), key=by_key(noun)
+            )
             for noun, table in schema.PROJECTIONS.items()
             if noun in NOUNS
         }
 
 
 def _row(noun: Noun[Any], found: Any) -> Any:
-    return noun.row._make(found[1:])  # type: ignore[attr-defined]
+    return noun.row._make(found[1:])
 
 
 def _of(table: Any, ledger_id: int) -> Any:

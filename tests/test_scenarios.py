@@ -34,9 +34,9 @@ def test_through_sql(scenario: str, database_url: str) -> None:
 
 def test_a_scenario_that_is_wrong_says_where() -> None:
     text = "member Forn, commercial\nmember Granja, commercial\n\nForn pays Granja 1.00\n    refused: credit_exceeded\n"
-    with pytest.raises(AssertionError, match="line 4: Forn pays Granja 1.00: refused: credit_exceeded, but Accepted"):
+    with pytest.raises(AssertionError, match=r"line 4: Forn pays Granja 1\.00: refused: credit_exceeded, but Accepted"):
         Bookkeeper(ThroughCore()).run(text)
-    with pytest.raises(AssertionError, match="line 2: Forn dances: this is no step"):
+    with pytest.raises(AssertionError, match=r"line 2: Forn dances: this is no step"):
         Bookkeeper(ThroughCore()).run("member Forn, commercial\nForn dances\n")
 
 

@@ -24,7 +24,7 @@ def instructions(book: Book) -> list[Verified]:
     facts = BUSINESS._replace(beneficiary=MemberId(granja))
     since = book.account(forn).limits_since
     legs = (Leg(granja, 1, once="x"), Leg(anna, 2), Leg(granja, 3, once="y"))
-    empty_handed = [
+    return [
         book.verified("genesis", book.genesis(), *book.founders),
         book.admission("new", facts=facts),
         book.admission("operator"),
@@ -47,7 +47,6 @@ def instructions(book: Book) -> list[Verified]:
         book.verified("cancel", Cancel(InstructionId(granja)), forn),
         book.verified("cancel", Cancel(InstructionId(book.clerk)), forn),
     ]
-    return empty_handed
 
 
 def loaded(book: Book, instruction: Verified) -> State:

@@ -148,7 +148,7 @@ def test_names_in_another_order_are_another_text() -> None:
     ],
 )
 def test_a_policys_body_is_any_value_of_the_profile(body: str, fits: bool) -> None:
-    text = '{"anchor":[1,"%s"],"body":%s,"feature":"limits","id":"%s","not_after":1}' % ("A" * 43 + "=", body, ID.hex())
+    text = f'{{"anchor":[1,"{"A" * 43}="],"body":{body},"feature":"limits","id":"{ID.hex()}","not_after":1}}'
     try:
         asked, _ = FORMS["set_policy"].read(text)
     except BadForm:
