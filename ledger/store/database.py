@@ -135,7 +135,7 @@ class Store:
         name = origin.rpartition("/")[2]
         if any(name == head.name for head in self.heads()):
             raise StoreError(f"{self}: there is a ledger {name!r} already")
-        with self._writing() as connection:
+        with self.writing() as connection:
             highest = connection.execute(select(func.max(schema.head.c.ledger_id))).scalar()
             head = Head((highest or 0) + 1, name, origin, None, 0, b"", None, 0, schema.fingerprint())
             connection.execute(schema.head.insert().values(head._asdict()))
@@ -155,11 +155,12 @@ class Store:
     @contextmanager
     def write(self, ledger_id: int) -> Iterator[Transaction]:
         """One write transaction with the ledger's head locked: committed whole or not at all; raises Unavailable."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             yield Transaction(connection, ledger_id)
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def writing(self) -> Iterator[Connection]:
+        """A write transaction on the database as a whole; raises Unavailable."""
         try:
             with self.writes.begin() as connection:
                 yield connection

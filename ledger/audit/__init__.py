@@ -1,0 +1,1 @@
+"""Audit: verify everything, decide everything again, and compare every table with a rebuilt scratch database."""

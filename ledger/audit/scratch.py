@@ -1,0 +1,77 @@
+"""The scratch database of an audit: projections rebuilt as the audit goes along, and compared at the end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from sqlalchemy import create_engine, select
+from sqlalchemy.engine import Connection
+
+from ledger.audit.fault import Fault
+from ledger.core.state import Noun
+from ledger.store import schema
+
+AT_ONCE = 5000  # rows
+
+
+@contextmanager
+def scratch_database() -> Iterator[Connection]:
+    """A connection to an empty SQLite file with the tables of the nouns; it is gone afterwards, and needs no safety."""
+    with TemporaryDirectory(prefix="comarca-audit-") as folder:
+        engine = create_engine(f"sqlite:///{Path(folder) / 'scratch.db'}", connect_args={"isolation_level": None})
+        try:
+            with engine.connect() as connection:
+                for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -131072"):
+                    connection.exec_driver_sql(f"PRAGMA {pragma}")
+                schema.metadata.create_all(connection, tables=list(schema.PROJECTIONS.values()))
+                yield connection
+        finally:
+            engine.dispose()
+
+
+def compare(scratch: Connection, found: Connection, ledger_id: int) -> None:
+    """Raise Fault at the first row in which the database's projections differ from the replayed ones."""
+    for noun in schema.PROJECTED:
+        expected, stored = _rows(scratch, noun, ledger_id), _rows(found, noun, ledger_id)
+        for row, other in _side_by_side(expected, stored):
+            if row != other:
+                raise Fault(f"table {noun.name}", _difference(noun, row, other))
+
+
+def _rows(connection: Connection, noun: Noun[Any], ledger_id: int) -> Iterator[tuple[Any, ...]]:
+    """The rows of a noun in the order of their keys, as they stand: octets, integers, text."""
+    table = schema.PROJECTIONS[noun]
+    keys = [table.c[name] for name in schema.column_names(noun)[: noun.keys]]
+    wanted = select(*list(table.c)[1:]).where(table.c.ledger_id == ledger_id).order_by(*keys)
+    for row in connection.execution_options(yield_per=AT_ONCE).execute(wanted):
+        yield tuple(row)
+
+
+def _side_by_side(first: Iterator[Any], second: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
+    """Rows in pairs; None where one side has no more."""
+    while True:
+        pair = next(first, None), next(second, None)
+        if pair == (None, None):
+            return
+        yield pair
+
+
+def _difference(noun: Noun[Any], expected: Any, stored: Any) -> str:
+    if expected is None or stored is None:
+        row, where = (stored, "too many: replay has no such row") if expected is None else (expected, "missing")
+        return f"row {_shown(row[: noun.keys])} is {where}"
+    names = schema.column_names(noun)
+    if expected[: noun.keys] != stored[: noun.keys]:
+        return f"row {_shown(expected[: noun.keys])} belongs where {_shown(stored[: noun.keys])} stands"
+    for name, value, other in zip(names, expected, stored, strict=True):
+        if value != other:
+            return f"row {_shown(expected[: noun.keys])}: {name} is {_shown(other)}, and replay gives {_shown(value)}"
+    raise AssertionError("two rows that differ have a column that does")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(_shown, value)) or "of the ledger"
+    return value.hex() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,1 @@
+"""Projections made anew from the log, by `evolve` alone."""

@@ -1,0 +1,86 @@
+"""Replay entries into projections, a chunk at a time, in memory that does not grow with the log.
+
+A chunk's rows are loaded by what its events refer to, evolved, and saved, as a batch's are. What the references did
+not tell is loaded when it is missed: `evolve` reads all before it puts anything, so it can be tried again.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+
+from ledger.core import machine
+from ledger.core.machine import EVENT_FORMS, NOUNS, REFERENCES
+from ledger.core.state import NotLoaded, Noun, State
+from ledger.core.words import At, InstructionId
+from ledger.log import salted
+from ledger.store import schema
+from ledger.store.log import EntryRow
+from ledger.store.rows import Rows
+
+CHUNK = 1000  # entries
+_REFERENCES: dict[type, tuple[tuple[int, Noun[Any]], ...]] = {
+    form.form: tuple(
+        (place, REFERENCES[hint])
+        for place, hint in form.references()
+        if hint in REFERENCES and not REFERENCES[hint].read_only
+    )
+    for form in EVENT_FORMS.values()
+}
+
+
+def read_entries(connection: Connection, ledger_id: int, start: int, end: int) -> Iterator[list[EntryRow]]:
+    """The stored entries of log indexes [start, end), in chunks, in order."""
+    table = schema.entry
+    for first in range(start, end, CHUNK):
+        wanted = select(table).where(
+            table.c.ledger_id == ledger_id, table.c.log_index >= first, table.c.log_index < min(first + CHUNK, end)
+        )
+        yield [EntryRow(*row) for row in connection.execute(wanted.order_by(table.c.log_index))]
+
+
+def events_of(entry: EntryRow) -> list[Any]:
+    """The events of a stored entry; raises BadForm or Malformed, also for one that this program does not know."""
+    return [machine.read_event(salted.split(line)[1]) for line in entry.event_lines.split(b"\n")]
+
+
+def at_of(entry: EntryRow) -> At:
+    """Where and when an entry stands."""
+    return At(entry.log_index, entry.time, InstructionId(entry.id))
+
+
+def references(events: Iterable[Any]) -> Iterator[tuple[Noun[Any], Any]]:
+    """The rows that events refer to, as far as their types tell."""
+    for event in events:
+        for place, noun in _REFERENCES[type(event)]:
+            if event[place] is not None:
+                yield noun, event[place]
+
+
+def loaded(rows: Rows, wanted: Iterable[tuple[Noun[Any], Any]]) -> State:
+    """A state with these rows."""
+    state, keys = State(NOUNS), dict[Noun[Any], dict[Any, None]]()
+    for noun, key in wanted:
+        keys.setdefault(noun, {})[key] = None
+    for noun, named in keys.items():
+        state.rows[noun] = rows.load(noun, list(named))
+    return state
+
+
+def evolve(rows: Rows, state: State, event: Any, at: At) -> None:
+    """Apply an event, loading what it misses."""
+    while True:
+        try:
+            return machine.evolve(state, event, at)
+        except NotLoaded as missing:
+            state.fill(missing.noun, rows.load(missing.noun, [missing.key]))
+
+
+def replay(rows: Rows, entries: Sequence[EntryRow]) -> None:
+    """Bring the projections from before these entries to after them."""
+    events = [(at_of(entry), event) for entry in entries for event in events_of(entry)]
+    state = loaded(rows, references(event for _, event in events))
+    for at, event in events:
+        evolve(rows, state, event, at)
+    rows.save(state)
