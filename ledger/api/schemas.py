@@ -144,11 +144,14 @@ class Receipt(Schema):
 
 
 class Entry(Schema):
-    """An entry: its public lines, a c2sp.org/tlog-proof@v1, and for a party its receipt."""
+    """An entry: its public lines, a c2sp.org/tlog-proof@v1; note and event lines of a kind that everybody may read;
+    for a party its receipt."""
 
     log_index = fields.Integer(required=True)
     entry = fields.String(required=True)
     proof = fields.String(required=True)
+    note = fields.String()
+    events = fields.List(fields.String())
     receipt = fields.Nested(Receipt)
 
 

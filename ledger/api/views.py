@@ -158,7 +158,7 @@ def show_outcome(ledger: str, id: bytes) -> Response:
     return json_response(receipt)
 
 
-def _receipt(one: Served, log_index: int, holder: bytes | None) -> dict[str, Any] | None:
+def _receipt(one: Served, log_index: int, holder: bytes) -> dict[str, Any] | None:
     size, note = one.checkpoint()
     if log_index >= size:
         raise Unavailable("logged, but not signed yet")
@@ -229,19 +229,23 @@ def show_entry(ledger: str, log_index: int) -> Response:
     if found is None:
         raise Problem("not_found")
     shown = _public(found, note)
-    if receipt := _receipt(one, log_index, reader.holder if reader else None):
+    if reader is None:
+        return public(json_response(shown))
+    if receipt := receipt_of(one.store, one.ledger_id, log_index, reader.holder, note):
         shown["receipt"] = receipt
-    response = json_response(shown)
-    return response if reader else public(response)
+    return json_response(shown)
 
 
 def _public(found: PublicEntry, note: bytes) -> dict[str, Any]:
     text = entries.encode(found.time, found.note_hash, found.events_root)
-    return {
+    shown: dict[str, Any] = {
         "log_index": found.log_index,
         "entry": text.decode(),
         "proof": proof.format(found.log_index, list(found.path), note).decode(),
     }
+    if found.note is not None:
+        shown |= {"note": found.note.decode(), "events": [line.decode() for line in found.events]}
+    return shown
 
 
 @log.route("/<ledger:ledger>/checkpoint", methods=["GET"])

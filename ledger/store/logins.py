@@ -6,8 +6,6 @@ writer holds the file.
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -17,8 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from ledger.core.keys import KEYS
 from ledger.core.ledgers import LEDGER
 from ledger.store import schema
-from ledger.store.database import TROUBLE, Store
-from ledger.store.errors import Unavailable
+from ledger.store.database import Store
 
 
 class Nonce(NamedTuple):
@@ -57,7 +54,7 @@ def log_in(store: Store, ledger_id: int, nonce: Nonce, token: Token, now: int) -
     What has expired is thrown away by the way.
     """
     try:
-        with _writing(store) as connection:
+        with store.writing() as connection:
             for table in (schema.nonce, schema.token):
                 connection.execute(table.delete().where(table.c.ledger_id == ledger_id, table.c.expires < now))
             spent = {"holder": nonce.holder, "nonce": hash_of(nonce.nonce).hex(), "expires": nonce.expires}
@@ -68,15 +65,6 @@ def log_in(store: Store, ledger_id: int, nonce: Nonce, token: Token, now: int) -
     except IntegrityError:
         return False
     return True
-
-
-@contextmanager
-def _writing(store: Store) -> Iterator[Connection]:
-    try:
-        with store.writes.begin() as connection:
-            yield connection
-    except TROUBLE as error:
-        raise Unavailable(str(error)) from error
 
 
 def reader_of(store: Store, ledger_id: int, secret: str, now: int) -> Reader | None:

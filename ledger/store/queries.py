@@ -17,6 +17,9 @@ from ledger.store.database import Store
 from ledger.store.log import Head, nodes, read_head
 from ledger.store.rows import rows_of
 
+# Kinds that everybody may read in full (docs/formats.md, Who sees what).
+PUBLIC_KINDS = ("genesis", "set_policy")
+
 
 class Info(NamedTuple):
     """What anyone may know of a ledger: its head, what its genesis fixed, the policies in force by feature."""
@@ -27,13 +30,16 @@ class Info(NamedTuple):
 
 
 class PublicEntry(NamedTuple):
-    """What the Merkle leaf of an entry says, and the path that proves it in the log of `size` entries."""
+    """What the Merkle leaf of an entry says, and the path that proves it in the log of `size` entries; note and event
+    lines only of a kind that everybody may read."""
 
     log_index: int
     time: int
     note_hash: bytes
     events_root: bytes
     path: tuple[bytes, ...]
+    note: bytes | None
+    events: tuple[bytes, ...]
 
 
 class Filter(NamedTuple):
@@ -133,15 +139,19 @@ def index_of(store: Store, ledger_id: int, id: bytes) -> int | None:
 
 def public_entry(store: Store, ledger_id: int, log_index: int, size: int) -> PublicEntry | None:
     """The public line of an entry and its path in the log of `size` entries, or None where the log is shorter."""
-    entries = schema.entry
-    columns = (entries.c.time, entries.c.note_hash, entries.c.events_root)
-    wanted = select(*columns).where(entries.c.ledger_id == ledger_id, entries.c.log_index == log_index)
     if not 0 <= log_index < size:
         return None
+    table = schema.entry
+    columns = (table.c.time, table.c.note_hash, table.c.events_root, table.c.kind)
+    where = (table.c.ledger_id == ledger_id, table.c.log_index == log_index)
     with store.read() as connection:
-        time, note_hash, events_root = connection.execute(wanted).one()
+        time, note_hash, events_root, kind = connection.execute(select(*columns).where(*where)).one()
+        note, lines = None, b""
+        if kind in PUBLIC_KINDS:
+            note, lines = connection.execute(select(table.c.note, table.c.event_lines).where(*where)).one()
         path = merkle.inclusion_path(log_index, size, nodes(rows_of(connection, ledger_id)))
-    return PublicEntry(log_index, time, bytes(note_hash), bytes(events_root), tuple(path))
+    events = tuple(lines.split(b"\n")) if lines else ()
+    return PublicEntry(log_index, time, note_hash, events_root, tuple(path), note, events)
 
 
 def latest_checkpoint(store: Store, ledger_id: int) -> tuple[int, bytes] | None:

@@ -1,12 +1,15 @@
 """What may be read, by whom, and that nothing else leaks."""
 
+import hashlib
 from typing import Any
 
 import pytest
 
+from ledger.core.ledgers import SetPolicy
 from ledger.core.transfers import Leg
 from ledger.core.words import AccountId
-from ledger.log import checkpoint, entry, keys, merkle, proof
+from ledger.log import checkpoint, entry, keys, merkle, proof, salted
+from ledger.receipts.verifying import verify
 from tests.api.desk import Desk, check_problem
 
 NOWHERE = "0192f3a87c0b7e1a9d2c4b5a69788796"
@@ -241,10 +244,17 @@ def test_a_party_sees_its_own_of_an_entry_and_nobody_else_does(desk: Desk) -> No
             assert word not in shown.text
 
 
-def test_the_genesis_is_public_in_full(desk: Desk) -> None:
-    shown = desk.get("entries/0").json
-    assert shown is not None
-    assert "losses_cap" in shown["receipt"]["entry"]["note"]
+def test_the_genesis_and_policies_are_public_in_full(desk: Desk) -> None:
+    policy = SetPolicy("limits", '{"commercial":[-1,1]}', 0)
+    desk.submit(desk.territory.administer("set_policy", policy, texts={"reason": "a word for the assembly"}))
+    for index, word in ((0, "losses_cap"), (1, '"commercial":[-1,1]')):
+        response = desk.get(f"entries/{index}")
+        shown = response.json
+        assert shown is not None
+        public = entry.parse(shown["entry"].encode())
+        assert word in shown["note"] and hashlib.sha256(shown["note"].encode()).digest() == public.instruction
+        assert salted.root([line.encode() for line in shown["events"]]) == public.events
+        assert "assembly" not in response.text
 
 
 def test_an_entry_that_is_not_there(desk: Desk) -> None:
@@ -261,6 +271,7 @@ def test_an_outcome_by_id_for_its_parties_alone(desk: Desk) -> None:
         shown = desk.get(f"instructions/{id.hex()}", desk.token(party))
         assert shown.status_code == 200 and shown.json is not None
         assert shown.json["entry"]["log_index"] == first["entry"]["log_index"]
+        verify(shown.data, desk.territory.origin, desk.territory.identity)
     token = desk.token(stranger)
     others, absent = desk.get(f"instructions/{id.hex()}", token), desk.get(f"instructions/{NOWHERE}", token)
     check_problem(absent, 404, "not_found")

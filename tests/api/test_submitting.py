@@ -15,6 +15,7 @@ from ledger.core.members import Admit, Facts, OpenAccount, SetLimits, Suspend
 from ledger.core.transfers import Transfer
 from ledger.core.words import AccountId, Anchor, HolderId, InstructionId, MemberId
 from ledger.log import checkpoint, keys, merkle
+from ledger.receipts.verifying import verify
 from tests.api.desk import BASE, Desk, check_problem
 
 NOWHERE = bytes.fromhex("0192f3a87c0b7e1a9d2c4b5a69788796")
@@ -31,9 +32,11 @@ def test_a_transfer_is_answered_with_its_receipt(either_desk: Desk) -> None:
     assert receipt is not None
     assert receipt["receipt"] == "comarca/receipt@v1"
     assert receipt["entry"]["log_index"] == 3
-    signed = checkpoint.verify(receipt["checkpoint"].encode(), desk.territory.origin,
-                               keys.public_of(desk.territory.operator))  # fmt: skip
+    signed = checkpoint.verify(
+        receipt["checkpoint"].encode(), desk.territory.origin, keys.public_of(desk.territory.operator)
+    )
     assert signed.size == 4
+    verify(response.data, desk.territory.origin, desk.territory.identity)
 
 
 def test_the_same_text_again_is_200_with_the_receipt_of_the_same_entry(desk: Desk) -> None:
