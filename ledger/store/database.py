@@ -11,7 +11,8 @@ from typing import Any
 import psycopg
 from sqlalchemy import Engine, func, inspect, select
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ledger.core.machine import NOUNS
 from ledger.core.state import Noun, State
@@ -20,8 +21,33 @@ from ledger.store.errors import StoreError, Unavailable
 from ledger.store.log import EntryRow, Head, append, read_head, write_head
 from ledger.store.rows import Rows, rows_of
 
-# What says that the database, not the batch, is in trouble.
-TROUBLE = (OperationalError, sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError)
+# What says that the database, not the batch, is in trouble: a lock, a disk, a connection, a pool that is used up.
+TROUBLE = (
+    OperationalError,
+    InterfaceError,
+    PoolTimeout,
+    sqlite3.OperationalError,
+    sqlite3.InterfaceError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+)
+
+
+def is_trouble(error: Exception) -> bool:
+    """Whether the database, not the batch, is in trouble. A damaged file is a bare sqlite3.DatabaseError."""
+    return isinstance(error, TROUBLE) or type(getattr(error, "orig", error)) is sqlite3.DatabaseError
+
+
+@contextmanager
+def trouble_is_unavailable() -> Iterator[None]:
+    """Turn the database's trouble into Unavailable, in the driver's own words: SQLAlchemy's quote the statement."""
+    try:
+        yield
+    except Exception as error:
+        if not is_trouble(error):
+            raise
+        said = str(getattr(error, "orig", error)).strip().split("\n")
+        raise Unavailable(f"the database: {said[0] or type(error).__name__}") from error
 
 
 class Transaction:
@@ -146,11 +172,8 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection that reads one state of the database from beginning to end; raises Unavailable."""
-        try:
-            with self.reads.connect() as connection:
-                yield connection
-        except TROUBLE as error:
-            raise Unavailable(str(error)) from error
+        with trouble_is_unavailable(), self.reads.connect() as connection:
+            yield connection
 
     @contextmanager
     def write(self, ledger_id: int) -> Iterator[Transaction]:
@@ -161,8 +184,5 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A write transaction on the database as a whole; raises Unavailable."""
-        try:
-            with self.writes.begin() as connection:
-                yield connection
-        except TROUBLE as error:
-            raise Unavailable(str(error)) from error
+        with trouble_is_unavailable(), self.writes.begin() as connection:
+            yield connection
