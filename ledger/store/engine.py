@@ -4,6 +4,7 @@ SQLAlchemy's default transactions on SQLite lose updates silently, so the driver
 with BEGIN IMMEDIATE while a read begins with BEGIN: an open read never locks the writer out.
 """
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,18 @@ from sqlalchemy.exc import ArgumentError
 
 from ledger.store.errors import StoreError
 
-# FULL: with NORMAL a power cut takes acknowledged entries with it.
+# FULL: with NORMAL a power cut takes acknowledged entries with it. A batch of 1000 dirties half of the 1,000 pages
+# after which SQLite by default copies its WAL back and flushes the database too; 8,000 pages are 32 MB on disk.
 PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 10000", "cache_size = -65536",
-           "temp_store = MEMORY", "mmap_size = 268435456")  # fmt: skip
+           "temp_store = MEMORY", "mmap_size = 268435456", "wal_autocheckpoint = 8000")  # fmt: skip
+
 SQLITE_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))  # where the corruption by a reset of the WAL was mended
+
+# The driver binds int and str as they are, and asks its protocol of adapters about everything else, which for octets
+# and None costs more than binding them. An adapter that answers the value itself ends the search.
+_NONE_FOR_NONE: dict[None, str] = {}
+sqlite3.register_adapter(bytes, bytes)
+sqlite3.register_adapter(type(None), _NONE_FOR_NONE.get)
 
 
 def parse_url(url: str) -> URL:
