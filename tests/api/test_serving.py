@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -119,7 +120,7 @@ def test_a_stop_loses_nothing_that_was_acknowledged(house: House, number: int) -
         def send(octets: bytes) -> int:
             try:
                 return server.submit(octets)[0]
-            except OSError:  # refused, or cut: the server is gone
+            except (OSError, http.client.HTTPException):  # refused, or cut: the server is gone
                 return 0
 
         answers = [pool.submit(send, octets) for octets in notes]
@@ -146,6 +147,26 @@ def test_a_killed_server_is_followed_by_another(house: House) -> None:
     assert server_of(file) is None
     with serving(house) as server:
         assert server.submit(house.territory.transfer(payer, payee, 1))[0] == 201
+
+
+def test_a_killed_worker_is_followed_by_another(house: House) -> None:
+    payer, payee = house.members[:2]
+    with serving(house) as server:
+        assert server.submit(house.territory.transfer(payer, payee, 1))[0] == 201
+        children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
+        os.kill(int(children.split()[0]), signal.SIGKILL)
+        octets = house.territory.transfer(payer, payee, 1)
+        assert _until_answered(server, octets) in (200, 201)
+        assert server_of(Path(house.url.removeprefix("sqlite:///"))) == server.address
+
+
+def _until_answered(server: Server, octets: bytes) -> int:
+    """A client's patience: the same text again until there is an answer."""
+    while True:
+        try:
+            return server.submit(octets)[0]
+        except (OSError, http.client.HTTPException):
+            time.sleep(0.05)
 
 
 def test_a_second_server_is_refused_in_one_line(house: House) -> None:
