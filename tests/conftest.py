@@ -5,20 +5,34 @@ from pathlib import Path
 
 import pytest
 
-from tests.postgres import EmbeddedPostgres
+from tests.postgres import FORGETFUL, EmbeddedPostgres
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[EmbeddedPostgres]:
     """One server for each process of a test run, started when the first test asks for it."""
-    with EmbeddedPostgres() as server:
+    with EmbeddedPostgres(FORGETFUL) as server:
         yield server
 
 
 @pytest.fixture
-def postgres_url(postgres_server: EmbeddedPostgres) -> str:
+def new_postgres_database(postgres_server: EmbeddedPostgres) -> Iterator[Callable[[], str]]:
+    """Makes URLs of fresh, empty PostgreSQL databases; they go with the test."""
+    made: list[str] = []
+
+    def new_one() -> str:
+        made.append(postgres_server.create_database())
+        return made[-1]
+
+    yield new_one
+    for url in made:
+        postgres_server.drop_database(url)
+
+
+@pytest.fixture
+def postgres_url(new_postgres_database: Callable[[], str]) -> str:
     """The URL of a fresh, empty PostgreSQL database."""
-    return postgres_server.create_database()
+    return new_postgres_database()
 
 
 @pytest.fixture
@@ -31,8 +45,8 @@ def sqlite_url(tmp_path: Path) -> str:
 def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
     """Makes URLs of fresh databases, for tests that need several; on each engine in turn."""
     if request.param == "postgresql":
-        server: EmbeddedPostgres = request.getfixturevalue("postgres_server")
-        return server.create_database
+        new_one: Callable[[], str] = request.getfixturevalue("new_postgres_database")
+        return new_one
     made: list[str] = []
 
     def new_file() -> str:
