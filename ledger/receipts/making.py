@@ -1,15 +1,21 @@
 """Make a receipt from rows (docs/formats.md, Receipt). Who asks decides what is in it.
 
 A party is a holder who signed the instruction, or whom one of its lines names, by its own id or by an account of its
-own. A signer is shown every leg and event of what it signed; another party those that name it. Free texts (a memo,
-the reason of a changed limit) are for every party. Nobody else is shown anything.
+own. A signer is shown every leg and event of what it signed, as no event of today's kinds says more than the text;
+another party those that name it. Free texts (a memo, the reason of a changed limit) are for every party: no kind with
+free texts has more than one member beside those who sign. Nobody else is shown anything.
+
+A line names whom one of its own fields is about, by the field's type: an id that stands in a reference or a `once`
+names nobody, and neither does a beneficiary inside a member's facts, which are not the beneficiary's to see.
 """
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ledger.log import base64s, entry, salted
+from ledger.core.forms import Form
+from ledger.core.machine import EVENT_FORMS, LEGS, read_event
+from ledger.core.words import AccountId, HolderId, MemberId
+from ledger.log import base64s, entry, instruction, merkle, salted
 
 RECEIPT = "comarca/receipt@v1"
 
@@ -54,25 +60,44 @@ def signer_names(note: bytes) -> list[str]:
 
 def is_party(proved: Proved, reader: Reader) -> bool:
     """Whether the reader signed the instruction, or one of its lines names it."""
-    return reader.holder in signer_names(proved.note) or any(
-        names_any(line, reader.names) for line in (*proved.legs, *proved.events)
+    return reader.holder in signer_names(proved.note) or bool(
+        _naming_events(proved, reader) or _naming_legs(proved, reader)
     )
 
 
-def names_any(line: bytes, names: frozenset[str]) -> bool:
-    """Whether the object in a salted line has one of these ids anywhere in it."""
-    return any(text in names for text in _strings(json.loads(salted.split(line)[1])))
+_NAMING = (HolderId, MemberId, AccountId)
+_PLACES: dict[type, tuple[int, ...]] = {
+    form.form: tuple(place for place, hint in form.references() if hint in _NAMING)
+    for form in (*EVENT_FORMS.values(), *LEGS.values())
+}
 
 
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _strings(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item)
+def _naming_events(proved: Proved, reader: Reader) -> list[int]:
+    """The places of the event lines that name the reader."""
+    lines = _candidates(proved.events, reader)
+    return [n for n, text in lines if _names(read_event(text), reader)]
+
+
+def _naming_legs(proved: Proved, reader: Reader) -> list[int]:
+    """The places of the legs that name the reader."""
+    lines = list(_candidates(proved.legs, reader))
+    if not lines:
+        return []
+    form: Form[Any] = LEGS[instruction.parse(proved.note).kind]
+    return [n for n, text in lines if _names(form.read(text)[0], reader)]
+
+
+def _candidates(lines: Sequence[bytes], reader: Reader) -> Iterator[tuple[int, bytes]]:
+    """Place and JSON of the lines that hold one of the reader's ids somewhere: few of a large bulk's, to be parsed."""
+    ids = [name.encode() for name in reader.names]
+    for n, line in enumerate(lines):
+        if any(id in line for id in ids):
+            yield n, salted.split(line)[1]
+
+
+def _names(value: Any, reader: Reader) -> bool:
+    named = (value[place] for place in _PLACES[type(value)])
+    return any(id is not None and id.hex() in reader.names for id in named)
 
 
 def make(
@@ -86,19 +111,17 @@ def make(
     if not is_party(proved, reader):
         return None
     signed = reader.holder in signer_names(proved.note)
+    legs = range(len(proved.legs)) if signed else _naming_legs(proved, reader)
+    events = range(len(proved.events)) if signed else _naming_events(proved, reader)
     return {
         "receipt": RECEIPT,
         "checkpoint": checkpoint.decode(),
         "entry": {**_entry(proved), "note": proved.note.decode()},
-        "legs": [_line(proved.legs, n) for n in _shown(proved.legs, reader, signed)],
+        "legs": _lines(proved.legs, legs),
         "texts": [{"field": field, "line": line.decode()} for field, line in sorted(texts)],
-        "events": [_line(proved.events, n) for n in _shown(proved.events, reader, signed)],
+        "events": _lines(proved.events, events),
         "keys": [_key(key) for key in keys],
     }
-
-
-def _shown(lines: Sequence[bytes], reader: Reader, signed: bool) -> list[int]:
-    return [n for n, line in enumerate(lines) if signed or names_any(line, reader.names)]
 
 
 def _entry(proved: Proved) -> dict[str, Any]:
@@ -106,16 +129,21 @@ def _entry(proved: Proved) -> dict[str, Any]:
     return {"log_index": proved.log_index, "entry": octets.decode(), "path": _path(proved.path)}
 
 
-def _line(lines: Sequence[bytes], index: int) -> dict[str, Any]:
-    path = _path(salted.path(lines, index))
-    return {"line": lines[index].decode(), "index": index, "count": len(lines), "path": path}
+def _lines(lines: Sequence[bytes], places: Iterable[int]) -> list[dict[str, Any]]:
+    """Some lines of a list with their paths; the list's tree is hashed once for all of them."""
+    wanted = list(places)
+    paths = merkle.batch_paths(merkle.Frontier(), [merkle.leaf_hash(line) for line in lines], wanted) if wanted else []
+    return [
+        {"line": lines[n].decode(), "index": n, "count": len(lines), "path": _path(path)}
+        for n, path in zip(wanted, paths, strict=True)
+    ]
 
 
 def _key(key: KeyEntry) -> dict[str, Any]:
     shown = _entry(key.proved)
     if key.event is None:
         return {**shown, "note": key.proved.note.decode()}
-    return {**shown, "event": _line(key.proved.events, key.event)}
+    return {**shown, "event": _lines(key.proved.events, [key.event])[0]}
 
 
 def _path(hashes: Sequence[bytes]) -> list[str]:

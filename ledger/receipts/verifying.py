@@ -6,8 +6,6 @@ signed and logged; that no entry between ended a key, and that there is no secon
 """
 
 import hashlib
-import json
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ledger.core.forms import BadForm
@@ -15,16 +13,14 @@ from ledger.core.keys import KeyAdded, Signer
 from ledger.core.ledgers import LedgerOpened
 from ledger.core.machine import BY_KIND, FORMS, LEGS, read_event
 from ledger.core.words import HolderId
-from ledger.log import base64s, checkpoint, entry, instruction, keys, merkle, salted
+from ledger.log import checkpoint, entry, instruction, keys, merkle, salted
 from ledger.log.malformed import Malformed
 from ledger.receipts.making import RECEIPT
+from ledger.receipts.plain import ReceiptError, array, hashes, integer, parse, record, text
 
-MOST = 64 * 1024 * 1024  # octets of a receipt's file
+__all__ = ["ReceiptError", "Shown", "verify"]
+
 ENTRY_NAMES = ("log_index", "entry", "path")
-
-
-class ReceiptError(Exception):
-    """The receipt proves nothing as it is; the message says at which part and why."""
 
 
 class Shown(NamedTuple):
@@ -50,6 +46,7 @@ class _Known:
         holders = (*genesis.administrators, genesis.clerk)
         self.special = {holder for holder, _ in holders}
         self.live = [(Signer(holder, key), 0) for holder, key in holders]
+        self.publics = {genesis.operator, *(key for _, key in holders)}
 
     def key_of(self, holder: bytes, key_id: bytes, name: str, before: int) -> bytes | None:
         """The holder's key with this ID, if an entry before this log index made it live."""
@@ -58,11 +55,31 @@ class _Known:
                 return signer.public
         return None
 
+    def add(self, signer: Signer, since: int, where: str) -> None:
+        """A key that an entry after the genesis makes live; raises ReceiptError where it cannot have."""
+        if signer.holder in self.special:
+            raise ReceiptError(f"{where}: a key of an administrator or the clerk is shown by its note alone")
+        if not keys.registrable(signer.public):
+            raise ReceiptError(f"{where}: not a point that a key may be")
+        if signer.public in self.publics:
+            raise ReceiptError(f"{where}: the key has been registered before")
+        self.publics.add(signer.public)
+        self.live.append((signer, since))
+
+    def check_needed(self, signers: frozenset[Signer], log_index: int) -> None:
+        """Raise ReceiptError unless each key entry after the genesis lies before the entry, and is what made a key
+        of its signers live."""
+        for signer, since in self.live:
+            if since >= max(log_index, 1):
+                raise ReceiptError(f"keys: entry {since} does not lie before entry {log_index}, whose keys these are")
+            if since and signer not in signers:
+                raise ReceiptError(f"keys: nothing here is signed by the key of entry {since}")
+
 
 def verify(octets: bytes, origin: str, identity: bytes) -> Shown:
     """What the receipt shows; raises ReceiptError."""
     try:
-        return _Verifier(_parse(octets), origin, identity).shown()
+        return _Verifier(parse(octets), origin, identity).shown()
     except (Malformed, BadForm, RecursionError) as error:
         raise ReceiptError(str(error)) from error
 
@@ -71,10 +88,10 @@ class _Verifier:
     def __init__(self, receipt: dict[str, Any], origin: str, identity: bytes):
         self.origin, self.identity = origin, identity
         names = ("receipt", "checkpoint", "entry", "legs", "texts", "events", "keys")
-        self.receipt = _object(receipt, "receipt", *names)
+        self.receipt = record(receipt, "receipt", *names)
         if self.receipt["receipt"] != RECEIPT:
             raise ReceiptError(f"receipt: not {RECEIPT!r}")
-        self.note = _text(self.receipt["checkpoint"], "checkpoint")
+        self.note = text(self.receipt["checkpoint"], "checkpoint")
         self.claimed = checkpoint.parse(self.note)
 
     def shown(self) -> Shown:
@@ -85,7 +102,7 @@ class _Verifier:
     # --- what made the keys live
 
     def _keys(self) -> _Known:
-        entries = _list(self.receipt["keys"], "keys")
+        entries = array(self.receipt["keys"], "keys")
         if not entries:
             raise ReceiptError("keys: the genesis is missing")
         known = self._genesis(entries[0])
@@ -100,10 +117,10 @@ class _Verifier:
 
     def _genesis(self, given: Any) -> _Known:
         where = "keys.0"
-        index, found = self._entry(_object(given, where, *ENTRY_NAMES, "note"), where)
+        index, found = self._entry(record(given, where, *ENTRY_NAMES, "note"), where)
         if index != 0 or found.leaf != self.identity:
             raise ReceiptError(f"{where}: its leaf hash is not the ledger's identity")
-        sent = self._note(_text(given["note"], where), found.entry, where)
+        sent = self._note(text(given["note"], where), found.entry, where)
         if sent.kind != "genesis":
             raise ReceiptError(f"{where}: the note is no genesis")
         asked, envelope = FORMS["genesis"].read(sent.object)
@@ -116,29 +133,27 @@ class _Verifier:
         return _Known(asked)
 
     def _key_event(self, known: _Known, given: Any, where: str) -> int:
-        index, found = self._entry(_object(given, where, *ENTRY_NAMES, "event"), where)
+        index, found = self._entry(record(given, where, *ENTRY_NAMES, "event"), where)
         line = self._line(given["event"], found.entry.events, where)
         event = read_event(salted.split(line)[1])
         if not isinstance(event, KeyAdded):
             raise ReceiptError(f"{where}: the event makes no key live")
-        if event.holder in known.special:
-            raise ReceiptError(f"{where}: a key of an administrator or the clerk is shown by its note alone")
-        if not keys.registrable(event.key):
-            raise ReceiptError(f"{where}: not a point that a key may be")
-        known.live.append((Signer(event.holder, event.key), index))
+        known.add(Signer(event.holder, event.key), index, where)
         return index
 
     # --- the entry itself
 
     def _main(self, known: _Known, signed: checkpoint.Checkpoint) -> Shown:
-        given = _object(self.receipt["entry"], "entry", *ENTRY_NAMES, "note")
+        given = record(self.receipt["entry"], "entry", *ENTRY_NAMES, "note")
         index, found = self._entry(given, "entry")
-        sent = self._note(_text(given["note"], "entry.note"), found.entry, "entry")
+        sent = self._note(text(given["note"], "entry.note"), found.entry, "entry")
         if sent.kind not in FORMS:
             raise ReceiptError(f"entry: a kind {sent.kind!r} that this program does not know")
         asked, envelope = FORMS[sent.kind].read(sent.object)
         new = BY_KIND[sent.kind].registers(asked, envelope.id)
         signers = self._signatures(sent, known, index, new, "entry")
+        known.check_needed(signers, index)
+        self._check_new(known, sent.kind, new, index)
         return Shown(
             index,
             found.entry.time,
@@ -152,9 +167,16 @@ class _Verifier:
             signed,
         )
 
+    def _check_new(self, known: _Known, kind: str, new: frozenset[Signer], index: int) -> None:
+        """The keys that the entry itself makes live: as of any key entry, and of a genesis only those of this one."""
+        if (kind == "genesis") != (index == 0):
+            raise ReceiptError("entry: a genesis is the first entry, and the only one")
+        for signer in new if index else ():
+            known.add(signer, index, "entry")
+
     def _legs(self, kind: str, asked: Any) -> tuple[tuple[int, Any], ...]:
         legs, last = [], -1
-        for n, given in enumerate(_list(self.receipt["legs"], "legs")):
+        for n, given in enumerate(array(self.receipt["legs"], "legs")):
             where = f"legs.{n}"
             if kind not in LEGS:
                 raise ReceiptError(f"{where}: an instruction of this kind has no legs")
@@ -168,9 +190,9 @@ class _Verifier:
     def _texts(self, kind: str, asked: Any) -> tuple[tuple[str, str], ...]:
         roots = {name: asked[place] for name, place in FORMS[kind].texts()}
         texts: dict[str, str] = {}
-        for n, given in enumerate(_list(self.receipt["texts"], "texts")):
-            field = _object(given, f"texts.{n}", "field", "line")["field"]
-            octets = _text(given["line"], f"texts.{n}")
+        for n, given in enumerate(array(self.receipt["texts"], "texts")):
+            field = record(given, f"texts.{n}", "field", "line")["field"]
+            octets = text(given["line"], f"texts.{n}")
             if not isinstance(field, str) or field in texts or roots.get(field) != salted.root([octets]):
                 raise ReceiptError(f"texts.{n}: not a free text that the note names")
             texts[field] = salted.parse_free_text(octets)
@@ -178,7 +200,7 @@ class _Verifier:
 
     def _events(self, root: bytes) -> tuple[Any, ...]:
         events, last, counts = [], -1, set()
-        for n, given in enumerate(_list(self.receipt["events"], "events")):
+        for n, given in enumerate(array(self.receipt["events"], "events")):
             line = self._line(given, root, f"events.{n}")
             if given["index"] <= last:
                 raise ReceiptError(f"events.{n}: not in order, or repeated")
@@ -193,10 +215,10 @@ class _Verifier:
 
     def _entry(self, given: dict[str, Any], where: str) -> tuple[int, "_Found"]:
         """Log index, entry and leaf hash, its path led to the checkpoint."""
-        octets = _text(given["entry"], f"{where}.entry")
+        octets = text(given["entry"], f"{where}.entry")
         parsed, leaf = entry.parse(octets), entry.leaf_hash(octets)
-        index = _integer(given["log_index"], f"{where}.log_index")
-        path = _hashes(given["path"], f"{where}.path")
+        index = integer(given["log_index"], f"{where}.log_index")
+        path = hashes(given["path"], f"{where}.path")
         if not merkle.verify_inclusion(leaf, index, self.claimed.size, path, self.claimed.root):
             raise ReceiptError(f"{where}: the path does not lead to the checkpoint's root")
         return index, _Found(parsed, leaf)
@@ -211,12 +233,12 @@ class _Verifier:
 
     def _line(self, given: Any, root: bytes, where: str, count: int | None = None) -> bytes:
         """A salted line, its path led to the root of its list."""
-        _object(given, where, "line", "index", "count", "path")
-        line = _text(given["line"], f"{where}.line")
-        index, size = _integer(given["index"], f"{where}.index"), _integer(given["count"], f"{where}.count")
+        record(given, where, "line", "index", "count", "path")
+        line = text(given["line"], f"{where}.line")
+        index, size = integer(given["index"], f"{where}.index"), integer(given["count"], f"{where}.count")
         if count is not None and size != count:
             raise ReceiptError(f"{where}: a list of {size} lines, where the text has {count}")
-        path = _hashes(given["path"], f"{where}.path")
+        path = hashes(given["path"], f"{where}.path")
         if not merkle.verify_inclusion(merkle.leaf_hash(line), index, size, path, root):
             raise ReceiptError(f"{where}: the path does not lead to the root of its list")
         return line
@@ -246,61 +268,3 @@ def _key_in_text(line: Any, holder: HolderId, new: frozenset[Signer]) -> bytes |
         if signer.holder == holder and keys.key_id(line.name, signer.public) == line.key_id:
             return signer.public
     return None
-
-
-# --- strict JSON
-
-
-def _parse(octets: bytes) -> Any:
-    if len(octets) > MOST:
-        raise ReceiptError(f"a receipt of {len(octets)} octets")
-    try:
-        return json.loads(octets.decode(), object_pairs_hook=_without_repeats, parse_float=_no_float,
-                          parse_constant=_no_float)  # fmt: skip
-    except (ValueError, RecursionError) as error:
-        raise ReceiptError(f"not a JSON text: {error}") from error
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice in one object")
-    return found
-
-
-def _no_float(text: str) -> Any:
-    raise ValueError(f"{text[:20]} is no integer")
-
-
-def _object(value: Any, where: str, *names: str) -> dict[str, Any]:
-    if not isinstance(value, dict) or set(value) != set(names):
-        raise ReceiptError(f"{where}: an object of {', '.join(names)}")
-    return value
-
-
-def _list(value: Any, where: str) -> Sequence[Any]:
-    if not isinstance(value, list):
-        raise ReceiptError(f"{where}: a list")
-    return value
-
-
-def _text(value: Any, where: str) -> bytes:
-    if not isinstance(value, str):
-        raise ReceiptError(f"{where}: a string")
-    try:
-        return value.encode()
-    except UnicodeEncodeError as error:
-        raise ReceiptError(f"{where}: a lone surrogate") from error
-
-
-def _integer(value: Any, where: str) -> int:
-    if type(value) is not int or not 0 <= value < 1 << 63:
-        raise ReceiptError(f"{where}: a whole number")
-    return value
-
-
-def _hashes(value: Any, where: str) -> list[bytes]:
-    hashes = _list(value, where)
-    if len(hashes) > merkle.PATH_MOST:
-        raise ReceiptError(f"{where}: longer than any path")
-    return [base64s.decode(_text(text, where).decode(), merkle.HASH) for text in hashes]

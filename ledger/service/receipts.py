@@ -10,7 +10,7 @@ from ledger.core.accounts import ACCOUNTS
 from ledger.core.keys import KEYS
 from ledger.log import checkpoint as checkpoints
 from ledger.log import keys, merkle, notes
-from ledger.receipts.making import KeyEntry, Proved, Reader, make
+from ledger.receipts.making import KeyEntry, Proved, Reader, is_party, make
 from ledger.store import schema
 from ledger.store.database import Store
 from ledger.store.log import EntryRow, nodes
@@ -27,10 +27,12 @@ def receipt_of(
         return None
     with store.read() as connection:
         gathered = _Gathered(connection, ledger_id, size)
-        proved = gathered.proved(log_index)
+        proved = gathered.proved([log_index]).get(log_index)
         if proved is None:
             return None
         who = Reader(reader.hex(), gathered.accounts_of(reader))
+        if not is_party(proved, who):
+            return None
         return make(proved, who, gathered.texts(log_index), gathered.keys(proved), checkpoint)
 
 
@@ -41,17 +43,18 @@ class _Gathered:
         self._connection, self._ledger_id, self._size = connection, ledger_id, size
         self._node = nodes(rows_of(connection, ledger_id))
 
-    def proved(self, log_index: int) -> Proved | None:
-        """An entry with its path, or None where its note was erased."""
+    def proved(self, indexes: Iterable[int]) -> dict[int, Proved]:
+        """Entries with their paths, by log index; without those whose notes were erased."""
         table = schema.entry
-        wanted = select(table).where(table.c.ledger_id == self._ledger_id, table.c.log_index == log_index)
-        row = EntryRow(*self._connection.execute(wanted).one())
-        if row.note is None:
-            return None
-        path = tuple(merkle.inclusion_path(log_index, self._size, self._node))
+        wanted = select(table).where(table.c.ledger_id == self._ledger_id, table.c.log_index.in_(indexes))
+        rows = [EntryRow(*row) for row in self._connection.execute(wanted)]
+        return {row.log_index: self._proved(row, row.note) for row in rows if row.note is not None}
+
+    def _proved(self, row: EntryRow, note: bytes) -> Proved:
+        path = tuple(merkle.inclusion_path(row.log_index, self._size, self._node))
         legs = tuple(row.legs.split(b"\n")) if row.legs else ()
         events = tuple(row.event_lines.split(b"\n"))
-        return Proved(log_index, row.time, row.note, row.note_hash, row.events_root, legs, events, path)
+        return Proved(row.log_index, row.time, note, row.note_hash, row.events_root, legs, events, path)
 
     def accounts_of(self, holder: bytes) -> frozenset[str]:
         """The ids of the accounts that this holder may read as its own."""
@@ -73,30 +76,21 @@ class _Gathered:
 
     def keys(self, proved: Proved) -> list[KeyEntry]:
         """The genesis, and the entries that made each other signing key live, in log order."""
-        entries = [KeyEntry(proved if proved.log_index == 0 else self._whole(0), None)]
-        for since, public in sorted(self._signing_keys(proved)):
-            if since not in (0, proved.log_index):
-                entry = self._whole(since)
-                entries.append(KeyEntry(entry, _place_of(public, entry.events)))
-        return entries
+        later = [(since, public) for since, public in self._signing_keys(proved) if since not in (0, proved.log_index)]
+        entries = self.proved({0, *(since for since, _ in later)})  # the notes of key entries are never erased
+        shown = [KeyEntry(entries[since], _place_of(public, entries[since].events)) for since, public in sorted(later)]
+        return [KeyEntry(entries[0], None), *shown]
 
-    def _whole(self, log_index: int) -> Proved:
-        proved = self.proved(log_index)
-        if proved is None:  # the notes of key entries are never erased
-            raise LookupError(f"the note of entry {log_index} is missing")
-        return proved
-
-    def _signing_keys(self, proved: Proved) -> Iterable[tuple[int, bytes]]:
+    def _signing_keys(self, proved: Proved) -> list[tuple[int, bytes]]:
         """Log index and public key of each key that signed the note."""
-        lines = notes.open_note(proved.note)[1]
+        signed = {(bytes.fromhex(line.name[-32:]), line.key_id): line.name for line in notes.open_note(proved.note)[1]}
         table = schema.PROJECTIONS[KEYS]
-        for line in lines:
-            wanted = select(table.c.since, table.c.public).where(
-                table.c.ledger_id == self._ledger_id, table.c.holder == bytes.fromhex(line.name[-32:])
-            )
-            for since, public in self._connection.execute(wanted):
-                if keys.key_id(line.name, bytes(public)) == line.key_id:
-                    yield since, bytes(public)
+        wanted = select(table.c.holder, table.c.since, table.c.public).where(
+            table.c.ledger_id == self._ledger_id, table.c.holder.in_({holder for holder, _ in signed})
+        )
+        names = {holder: name for (holder, _), name in signed.items()}
+        return [(since, public) for holder, since, public in self._connection.execute(wanted)
+                if (holder, keys.key_id(names[holder], public)) in signed]  # fmt: skip
 
 
 def _place_of(public: bytes, events: tuple[bytes, ...]) -> int:
