@@ -103,8 +103,9 @@ class EmbeddedPostgres:
         run_as: dict[str, Any] = {"cwd": self.folder, "env": environment, **as_account(account)}
         choices = ["-U", ROLE, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
         subprocess.run([programs / "initdb", "-D", data, *choices], check=True, stdout=subprocess.DEVNULL, **run_as)
-        options = [part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")]
-        server = [programs / "postgres", "-D", data, "-k", self.folder, "-c", "listen_addresses=", *options]
+        options = ["-c", "listen_addresses="]
+        options += [part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")]
+        server: list[str | Path] = [programs / "postgres", "-D", data, "-k", self.folder, *options]
         command: list[str | Path] = ["/bin/sh", "-c", SHELL, "sh", self.folder, *server]
         with (self.folder / "log").open("wb") as log:
             run_as |= {"stdin": subprocess.PIPE, "stdout": log, "stderr": log, "start_new_session": True}

@@ -17,10 +17,10 @@ def boot_time() -> float:
 
 
 class ClockGuard:
-    """Says in words why the clock cannot be trusted, or None.
+    """Says in words why the clock cannot be trusted, or None. One guard for each ledger that is served.
 
     `clock` gives Unix seconds, `steady` seconds of a clock that nobody sets. `clock_is_right` is the operator's word
-    for a start long after the last entry.
+    for a start long after the last entry. The rule is in docs/architecture.md, "The path of a batch".
     """
 
     def __init__(
@@ -32,10 +32,10 @@ class ClockGuard:
         self._clock, self._steady, self._clock_is_right = clock, steady, clock_is_right
         self._began, self._began_steady = clock(), steady()
 
-    def trouble(self, last: int) -> str | None:
-        """Why not to write now, given the time of the last entry (0 for none); None if all is well."""
+    def trouble(self, last: int | None) -> str | None:
+        """Why not to write now, given the time of the last entry (None or 0: there is none); None if all is well."""
         now = self._clock()
-        if now < last - TOLERANCE:
+        if last and now < last - TOLERANCE:
             return f"the clock is {last - now:.0f} s behind the last entry; set the clock"
         jumped = (now - self._began) - (self._steady() - self._began_steady)
         if abs(jumped) > TOLERANCE:
