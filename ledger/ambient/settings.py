@@ -40,6 +40,7 @@ class Settings:
     password_file: Path | None = None
     server: str | None = None
     threads: int = 16
+    streams: int = 160
     processes: int = 1
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
@@ -58,7 +59,7 @@ class Settings:
 
 
 NAMES = tuple(f.name for f in fields(Settings) if f.name != "sources")
-WHOLE = {"port": (0, 65_535), "threads": (1, 1000), "processes": (1, 100)}  # least and most; port 0 takes a free one
+WHOLE = {"port": (0, 65_535), "threads": (1, 1000), "streams": (0, 10_000), "processes": (1, 100)}  # least and most; port 0 takes a free one
 PATHS = ("operator_key", "clerk_key", "keyring", "password_file")
 
 

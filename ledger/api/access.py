@@ -99,13 +99,14 @@ def reader_if_any(served: Served) -> Reader | None:
         return None
     sent = request.authorization
     secret = sent.token if sent is not None and sent.type == "bearer" else None
-    found = _known(served, secret) if secret else None
+    found = known(served, secret) if secret else None
     if found is None:
         raise Problem("token_invalid", BEARER)
     return found
 
 
-def _known(served: Served, secret: str) -> Reader | None:
+def known(served: Served, secret: str) -> Reader | None:
+    """Whose token this is, or None where it counts no more."""
     if not secret.isascii():
         return None
     return logins.reader_of(served.store, served.ledger_id, secret, int(served.clock()))

@@ -8,11 +8,12 @@ from flask_smorest import Api
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter, ValidationError
 
-from ledger.api import edge, problems, schemas, views
+from ledger.api import edge, problems, schemas, streaming, views
 from ledger.api.served import EXTENSION, Served
 from ledger.core.words import ID
 from ledger.log.instruction import RESERVED
 
+STREAMS_MOST = 200  # open at once, of one ledger in one process
 UNASKED_MOST = 64 * 1024  # octets of a body that no view has asked for
 
 
@@ -71,8 +72,8 @@ class ProblemApi(Api):  # type: ignore[misc]  # flask-smorest has no types
         return problems.respond(problems.of_http(error))
 
 
-def create_app(ledgers: Iterable[Served]) -> Flask:
-    """The application of these ledgers. Whoever made them closes them."""
+def create_app(ledgers: Iterable[Served], streams_most: int = STREAMS_MOST) -> Flask:
+    """The application of these ledgers, each with so many streams at most. Whoever made them closes them."""
     app = Flask("comarca", static_folder=None)
     app.config.update(
         API_TITLE="Comarca",
@@ -81,6 +82,7 @@ def create_app(ledgers: Iterable[Served]) -> Flask:
         OPENAPI_URL_PREFIX="/",
         MAX_CONTENT_LENGTH=UNASKED_MOST,
         PROPAGATE_EXCEPTIONS=False,
+        **{streaming.STREAMS_MOST: streams_most},
     )
     app.url_map.merge_slashes = False
     app.extensions[EXTENSION] = {one.name: one for one in ledgers}
@@ -98,5 +100,5 @@ def _register_routes(app: Flask) -> None:
         api.register_converter(converter, lambda _, schema=schema: dict(schema))
     api.spec.components.schema("Submissions", schema=schemas.Submissions)
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
-    for blueprint in views.ALL:
+    for blueprint in (*views.ALL, streaming.streams):
         api.register_blueprint(blueprint)

@@ -6,6 +6,7 @@ from marshmallow import Schema, fields, validate
 
 from ledger.api.fields import Id, Octets, Time, Whole
 from ledger.core.accounts import MovementKind
+from ledger.core.words import SAFE
 
 MOST = 500  # items of a page
 PAGE = 50  # items of a page where the query says nothing
@@ -31,6 +32,12 @@ class MovementsQuery(Schema):
     start = Time(load_default=None, data_key="from")
     end = Time(load_default=None, data_key="to")
     kind = fields.String(load_default=None, validate=validate.OneOf(get_args(MovementKind)))
+
+
+class StreamQuery(Schema):
+    """Where a stream begins: a log index; without it, what is logged from now on."""
+
+    start = Whole(load_default=None, data_key="from", validate=validate.Range(0, SAFE))
 
 
 class Unit(Schema):

@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from flask import current_app
 
 from ledger.api.problems import Problem
+from ledger.followers.news import News
 from ledger.intake.submission import Prepared
 from ledger.log import checkpoint
 from ledger.sequencer.sequencer import Logged, Sequencer, Sign
@@ -35,11 +36,14 @@ class Served:
         self._trouble = trouble
         self.door = Door(store, head.ledger_id, clock, trouble)
         self._sequencer = Sequencer(self.door, sign)
+        self.news = News(store, head.ledger_id, lambda: self.checkpoint()[0])
+        self.streams = 0  # open now
         self._closed = False
 
     def close(self) -> None:
         """Commit and sign what is waiting, then stop."""
         self._closed = True
+        self.news.end()
         self._sequencer.close()
 
     def put(self, items: Sequence[Prepared]) -> list["Future[Logged]"]:

@@ -11,8 +11,9 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, NamedTuple
 
 from flask import Flask
@@ -139,9 +140,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         chosen = {
             "bind": f"{host}:{self._settings.port}",
             "workers": self._settings.processes,
-            "threads": self._settings.threads,
+            "threads": self._settings.threads + self._settings.streams,  # an open stream keeps one for itself
             "worker_class": "gthread",
-            "worker_connections": max(CONNECTIONS, 2 * self._settings.threads),
+            "worker_connections": max(CONNECTIONS, 2 * (self._settings.threads + self._settings.streams)),
             "timeout": SILENT_S,
             "graceful_timeout": STOP_S,
             "keepalive": KEEPALIVE_S,
@@ -161,15 +162,23 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         except (StoreError, SignerRefused, Unavailable) as error:
             print(f"comarca: {error}", file=sys.stderr, flush=True)
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
-        return create_app(self._opened.ledgers)
+        return create_app(self._opened.ledgers, self._settings.streams)
 
     def _ready(self, worker: Any) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent passes it on
+        signal.signal(signal.SIGTERM, partial(self._stop, worker))
         if worker.age == 1:
             address = f"http://{_host_and_port(worker.sockets[0].getsockname())}"
             if self._lock is not None:
                 self._lock.publish(address)
             self._announce(address)
+
+    def _stop(self, worker: Any, number: int, frame: FrameType | None) -> None:
+        """End the streams, which would else keep their threads until they are ended for them, then the worker."""
+        if self._opened is not None:
+            for served in self._opened.ledgers:
+                served.news.end()
+        worker.handle_exit(number, frame)
 
     def _ended(self, arbiter: Any, worker: Any) -> None:
         if self._opened is not None:

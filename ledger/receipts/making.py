@@ -96,8 +96,12 @@ def _candidates(lines: Sequence[bytes], reader: Reader) -> Iterator[tuple[int, b
 
 
 def _names(value: Any, reader: Reader) -> bool:
-    named = (value[place] for place in _PLACES[type(value)])
-    return any(id is not None and id.hex() in reader.names for id in named)
+    return any(id.hex() in reader.names for id in ids_named(value))
+
+
+def ids_named(value: Any) -> frozenset[bytes]:
+    """The holders, members and accounts that an event or a leg is about, by its fields' types."""
+    return frozenset(value[place] for place in _PLACES[type(value)] if value[place] is not None)
 
 
 def make(

@@ -85,6 +85,14 @@ def account(store: Store, ledger_id: int, id: bytes, member: bytes | None) -> Ac
     return Account(*row[1:]) if row is not None else None
 
 
+def ids_of(store: Store, ledger_id: int, holder: bytes) -> frozenset[bytes]:
+    """The ids that stand for a holder: its own, and its accounts'."""
+    table = schema.PROJECTIONS[ACCOUNTS]
+    wanted = select(table.c.id).where(table.c.ledger_id == ledger_id, table.c.member == holder)
+    with store.read() as connection:
+        return frozenset((holder, *map(bytes, connection.execute(wanted).scalars())))
+
+
 def movements(
     store: Store, ledger_id: int, account_id: bytes, wanted: Filter, after: Place | None, limit: int
 ) -> list[Movement]:

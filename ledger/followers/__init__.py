@@ -1,0 +1,1 @@
+"""Consumers of the log: each reads on from its own position, so that nothing is lost between the log and them."""
