@@ -114,7 +114,7 @@ class TerritoryOfTests:
 
     def transfer(self, payer: bytes, payee: bytes, amount: int, **fields: Any) -> bytes:
         """A payment, signed by its payer; `memo` and `evidence` are texts."""
-        texts = {name: fields.pop(name) for name in ("memo", "evidence") if name in fields}
+        texts: dict[str, str] = {name: fields.pop(name) for name in ("memo", "evidence") if name in fields}
         more = {name: fields.pop(name) for name in ("id", "not_after", "anchor") if name in fields}
         asked = Transfer(AccountId(payer), AccountId(payee), amount, **fields)
         return self.signed(self.draft("transfer", asked, texts=texts, **more), payer)

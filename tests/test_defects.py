@@ -14,6 +14,7 @@ from ledger.ambient.clock import ClockGuard
 from ledger.core import accounts, machine, transfers
 from ledger.log import checkpoint
 from ledger.sequencer.sequencer import Sequencer, Unsigned
+from ledger.service import door as service_door
 from ledger.service.door import Accepted, ClockTrouble, Defect, Door
 from ledger.store.errors import Unavailable
 from ledger.store.rows import Rows
@@ -282,3 +283,43 @@ def test_the_sequencer_answers_everyone_and_goes_on(
     with pytest.raises(Unavailable, match="stopping"):
         sequencer.put(items)
     whole(territory)
+
+
+def test_the_sequencer_outlives_a_defect_in_keeping_checkpoints(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    territory = TerritoryOfTests(sqlite_url)
+    payer, payee = territory.members(2)
+    items: list[Any] = [territory.verify(territory.transfer(payer, payee, 1)) for _ in range(2)]
+
+    def sign(head: Any) -> bytes:
+        return checkpoint.sign(territory.operator, territory.origin, head.size, head.root)
+
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError("a defect of this program")
+
+    with Sequencer(territory.door, sign) as sequencer:
+        with monkeypatch.context() as patched:
+            patched.setattr(service_door, "save_checkpoints", fail)
+            (future,) = sequencer.put(items[:1])
+            with pytest.raises(ZeroDivisionError):
+                future.result(60)
+        (future,) = sequencer.put(items[1:])
+        assert future.result(60).outcome == Accepted(3)
+    assert sequencer.latest is not None
+    assert checkpoint.parse(sequencer.latest).size == 4
+    with territory.store.read() as connection:
+        sizes = connection.execute(text("SELECT size FROM checkpoint ORDER BY size")).scalars().all()
+    assert sizes == [3, 4], "every checkpoint that was signed is kept in the end"
+    territory.close()
+
+
+def test_what_is_queued_cannot_be_cancelled(sqlite_url: str) -> None:
+    territory = TerritoryOfTests(sqlite_url)
+    payer, payee = territory.members(2)
+    item: Any = territory.verify(territory.transfer(payer, payee, 1))
+    with Sequencer(territory.door, lambda h: checkpoint.sign(territory.operator, h.origin, h.size, h.root or b"")) as s:
+        (future,) = s.put([item])
+        assert not future.cancel()
+        assert future.result(60).outcome == Accepted(3)
+    territory.close()

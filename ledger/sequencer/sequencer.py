@@ -72,6 +72,8 @@ class Sequencer:
     def put(self, items: Sequence[Prepared]) -> list["Future[Logged]"]:
         """Queue items in this order; one future each. A future raises Unavailable where the outcome is unknown."""
         futures: list[Future[Logged]] = [Future() for _ in items]
+        for future in futures:
+            future.set_running_or_notify_cancel()  # what is queued is not cancelled: it may be in the log already
         with self._lock:
             if self._closed:
                 raise Unavailable("the server is stopping; send the same text again in a moment")
@@ -137,7 +139,8 @@ class Sequencer:
         if rows := self._take_rows():
             try:
                 self._door.submit([], rows)
-            except Unavailable:
+            except Exception as error:  # this thread must live: whoever comes next waits for it
+                logger.warning("checkpoints not kept yet: %s", error)
                 self._signed.extendleft(reversed(rows))  # with the next batch, then
 
     # --- the signing thread
