@@ -1,1 +1,1 @@
-"""The command `comarca`: a thin layer over what the ledger's modules do."""
+"""The `comarca` command: the administrator's and operator's way to a ledger, a thin layer over the same functions."""

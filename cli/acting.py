@@ -1,0 +1,132 @@
+"""Write an instruction, have it signed as far as keys are at hand, and send it or hand it on to those who must sign."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cli.errors import CouldNot, Misused, Wrong
+from cli.ledgers import LedgerInfo
+from cli.output import say, write_facts, write_json
+from cli.session import Session, Signing
+from ledger.ambient.ids import new_id
+from ledger.client.gathering import Gathering, of_draft
+from ledger.client.outcomes import Outcome, Unknown
+from ledger.client.writing import write
+from ledger.core.words import InstructionId
+from ledger.log.instruction import ID
+from ledger.store.errors import Unavailable
+
+PERSON_S = 600  # how long a person's payment may be accepted
+GATHER_S = 604_800  # how long administrators have to sign
+
+
+def parse_id(text: str, what: str) -> bytes:
+    """An id that a person typed."""
+    if not ID.fullmatch(text):
+        raise Misused(f"{what}: an id is 32 lower-case hex digits, not {text[:40]!r}")
+    return bytes.fromhex(text)
+
+
+def compose(session: Session, kind: str, asked: Any, valid_s: int, texts: Mapping[str, str | None] | None = None,
+            legs: Sequence[Any] = (), id: bytes | None = None) -> Gathering:  # fmt: skip
+    """An unsigned instruction to the session's ledger."""
+    info = session.info
+    given = {field: text for field, text in (texts or {}).items() if text is not None}
+    draft = write(kind, asked, origin=info.origin, id=InstructionId(id or new_id()), not_after=session.now + valid_s,
+                  anchor=info.anchor.anchor, texts=given, legs=legs)  # fmt: skip
+    return of_draft(draft)
+
+
+def administer(session: Session, kind: str, asked: Any, key_files: Sequence[Path], out: Path | None, *,
+               texts: Mapping[str, str | None] | None = None, id: bytes | None = None,
+               also: Sequence[Signing] = ()) -> None:  # fmt: skip
+    """Sign an administrators' instruction with the keys at hand; send it, or write it down for the others to sign."""
+    gathering = compose(session, kind, asked, GATHER_S, texts, id=id)
+    mine = administrators_among(session.info, session.keys(key_files), kind)
+    finish(session, gathering.signed([*mine, *also]), out)
+
+
+def administrators_among(info: LedgerInfo, keys: Sequence[Signing], kind: str) -> list[Signing]:
+    """Those of these keys that are administrators', as many as this kind needs."""
+    found = [key for key in keys if key.holder in info.administrators]
+    if not found:
+        raise Misused("none of these keys is an administrator's")
+    return found[: info.needed(kind)]
+
+
+def lacking(info: LedgerInfo | None, gathering: Gathering) -> list[str]:
+    """Who must still sign, in words. Without a ledger, what the text alone tells."""
+    there = gathering.holders
+    own = [f"holder {holder.hex()}" for holder in gathering.registers().values() if holder not in there]
+    if info is None:
+        return own
+    needed = info.needed(gathering.kind)
+    signed = sum(holder in there for holder in info.administrators)
+    if signed >= needed:
+        return own
+    others = ", ".join(holder.hex() for holder in info.administrators if holder not in there)
+    return [*own, f"{needed - signed} more of the administrators {others}"]
+
+
+def finish(session: Session, gathering: Gathering, out: Path | None) -> None:
+    """Send what is complete; write down what is not, and say who must still sign."""
+    missing = lacking(session.info, gathering)
+    if missing:
+        path = out or Path(f"{gathering.kind}-{id_text(gathering)}.note")
+        keep(path, gathering)
+        _hand_on(session, path, gathering, missing)
+        return
+    show(session, send(session, gathering))
+
+
+def _hand_on(session: Session, path: Path, gathering: Gathering, missing: Sequence[str]) -> None:
+    if session.as_json:
+        write_json({"id": id_text(gathering), "status": "unsigned", "file": str(path), "missing": list(missing)})
+    else:
+        write_facts([("file", path), ("kind", gathering.kind), ("id", id_text(gathering))])
+    say(f"Not sent yet. Still to sign: {'; '.join(missing)}.")
+    say(f"Each signs with: comarca sign {path} --key FILE; then: comarca submit {path}")
+
+
+def id_text(gathering: Gathering) -> str:
+    """The instruction's id."""
+    return str(json.loads(gathering.text.split(b"\n")[2])["id"])
+
+
+def keep(path: Path, gathering: Gathering) -> None:
+    """Write an instruction to a new file; one that is there is never replaced."""
+    try:
+        with path.open("xb") as file:
+            file.write(gathering.octets)
+    except FileExistsError as error:
+        raise Misused(f"{path}: is there already; name another file by --out") from error
+
+
+def send(session: Session, gathering: Gathering) -> Outcome:
+    """Send a complete instruction. Where its outcome stays unknown, its text is kept for another try."""
+    try:
+        return session.send([gathering.octets])[0]
+    except (Unknown, Unavailable) as error:
+        path = Path(f"{gathering.kind}-{id_text(gathering)}.note")
+        if not path.exists():
+            keep(path, gathering)
+        raise CouldNot(f"{error} Its text is kept; send the very same again: comarca submit {path}") from error
+
+
+def show(session: Session, outcome: Outcome) -> None:
+    """Say what became of an instruction; raises Wrong for a refusal."""
+    if session.as_json:
+        write_json(outcome.plain)
+    elif outcome.log_index is not None:
+        write_facts([("id", outcome.id), ("log index", outcome.log_index),
+                     ("outcome", "accepted before" if outcome.repeat else "accepted")])  # fmt: skip
+    if outcome.log_index is None:
+        raise Wrong(refusal_line(outcome))
+
+
+def refusal_line(outcome: Outcome) -> str:
+    """A refusal in one line."""
+    figures = ", ".join(f"{name} {value}" for name, value in outcome.details.items())
+    said = f"refused, {outcome.reason}: {outcome.message}"
+    return " ".join(part for part in (said, f"({figures})" if figures else "", outcome.remedy) if part)

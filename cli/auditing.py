@@ -1,0 +1,85 @@
+"""`comarca audit` and `comarca rebuild`: everything verified and decided again; the projections made anew."""
+
+from collections.abc import Callable
+
+import click
+
+from cli.direct import Direct
+from cli.options import Command, pass_session, with_options
+from cli.output import progress, utc, write_facts, write_json
+from cli.session import Session
+from ledger.audit.auditing import Passed
+from ledger.audit.auditing import audit as run_audit
+from ledger.log import base64s
+from ledger.rebuild.rebuilding import rebuild as run_rebuild
+from ledger.store.database import Store
+from ledger.store.engine import parse_url, sqlite_file
+from ledger.store.lockfile import LockFile
+
+
+@click.command(cls=Command)
+@with_options()
+@pass_session
+def audit(session: Session) -> None:
+    """Verify every signature, hash, limit, sum and authority of the log, decide everything again, and compare every
+    table with replay. Exit code 0: nothing is wrong; 1: the first fault is named; 3: it could not be done.
+
+    \b
+    Example: comarca audit
+    """
+    database = session.database()
+    passed = audited(database)
+    root = base64s.encode(passed.root) if passed.root else None
+    if session.as_json:
+        write_json({"audit": "passed", "size": passed.size, "root": root, "time": passed.time, "signed": passed.signed})
+        return
+    write_facts([("audit", "passed"), ("entries", passed.size), ("root", root), ("last entry", utc(passed.time)),
+                 ("checkpoints", f"signed up to size {passed.signed}")])  # fmt: skip
+
+
+def audited(database: Direct) -> Passed:
+    """The audit of a ledger, with a bar; raises Fault."""
+    with progress("Auditing", database.store.head(database.head.name).size) as advance:
+        return run_audit(database.store, database.ledger_id, progress=_steps(advance))
+
+
+def _steps(advance: Callable[[int], None]) -> Callable[[int, int], None]:
+    """From `done so far` to `more done`."""
+    before = 0
+
+    def step(done: int, total: int) -> None:
+        nonlocal before
+        advance(done - before)
+        before = done
+
+    return step
+
+
+@click.command(cls=Command)
+@with_options()
+@pass_session
+def rebuild(session: Session) -> None:
+    """Make the projections of every ledger in the database anew from the logs: after an upgrade that asks for it.
+
+    \b
+    Example: comarca rebuild
+    """
+    file = sqlite_file(parse_url(session.settings.url))
+    store = Store.open(session.settings.url)
+    try:
+        if file is not None:
+            with LockFile(file, "rebuild"):
+                count = _rebuilt(store)
+        else:
+            count = _rebuilt(store)
+    finally:
+        store.close()
+    if session.as_json:
+        write_json({"entries": count})
+    else:
+        write_facts([("entries replayed", count)])
+
+
+def _rebuilt(store: Store) -> int:
+    with progress("Rebuilding", sum(head.size for head in store.heads())) as advance:
+        return run_rebuild(store, _steps(advance))

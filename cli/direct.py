@@ -1,0 +1,216 @@
+"""Straight to the database: read it, and write through the door in this process, with the signer in it."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from cli.ledgers import LedgerInfo, of_info
+from cli.output import utc
+from ledger.ambient.clock import ClockGuard
+from ledger.client.outcomes import Outcome, id_of
+from ledger.core.accounts import ACCOUNTS, Account, Movement
+from ledger.core.machine import Repeat
+from ledger.core.members import MEMBERS, Member
+from ledger.core.refusals import Refusal
+from ledger.intake.submission import Prepared
+from ledger.log import checkpoint, entry, proof, salted
+from ledger.sequencer.sequencer import Sequencer
+from ledger.service.door import Defect, Door
+from ledger.service.door import Outcome as Decided
+from ledger.service.receipts import receipt_of
+from ledger.service.signing import signing
+from ledger.signer.signer import Signer
+from ledger.store import queries, schema
+from ledger.store.database import Store
+from ledger.store.engine import parse_url, sqlite_file
+from ledger.store.errors import StoreError, Unavailable
+from ledger.store.lockfile import LockFile
+from ledger.store.queries import Filter, Place
+
+PAGE = 500
+DEFECT = "This program failed at the instruction, and wrote nothing of it."
+
+
+class Direct:
+    """One ledger of a database."""
+
+    def __init__(self, url: str, name: str | None):
+        self.store = Store.open(url)
+        try:
+            self.head = self.store.head(name)
+        except BaseException:
+            self.store.close()
+            raise
+        self.ledger_id = self.head.ledger_id
+        self._writer: Writer | None = None
+
+    def close(self) -> None:
+        """Commit and sign what waits, give everything back."""
+        if self._writer is not None:
+            self._writer.close()
+        self.store.close()
+
+    # --- writing
+
+    def open_writer(self, seed: bytes, state: Path, clock_is_right: bool) -> None:
+        """Take the lock, and get the operator's key ready. Raises Held, SignerRefused, StoreError."""
+        if self._writer is None:
+            self._writer = Writer(self, seed, state, clock_is_right)
+
+    def send(self, submissions: Sequence[bytes]) -> list[Outcome]:
+        """Verify and submit, in order; each one's outcome. Raises Unavailable where it is unknown."""
+        if self._writer is None:
+            raise LookupError("open_writer comes first")
+        return self._writer.send(submissions)
+
+    # --- reading
+
+    def describe(self) -> LedgerInfo:
+        """The ledger; raises StoreError before its genesis."""
+        found = queries.info(self.store, self.ledger_id)
+        if found is None:
+            raise StoreError(
+                f"{self.store}: the genesis of {self.head.name} is not logged yet; `comarca init` does that"
+            )
+        return of_info(found)
+
+    def account(self, id: str) -> dict[str, Any] | None:
+        """An account's position, as the API shows it; None where there is none."""
+        found = queries.account(self.store, self.ledger_id, bytes.fromhex(id), None)
+        return _account(found) if found else None
+
+    def movements(self, id: str, limit: int) -> Iterator[dict[str, Any]]:
+        """At most `limit` movements of an account, newest first, as the API shows them."""
+        account, place = bytes.fromhex(id), None
+        while limit > 0:
+            size = min(limit, PAGE)
+            page = queries.movements(self.store, self.ledger_id, account, Filter(), place, size)
+            yield from (_movement(one, account) for one in page)
+            if len(page) < size:
+                return
+            place, limit = Place(page[-1].log_index, page[-1].n), limit - size
+
+    def members(self) -> Iterator[tuple[Member, str, list[Account]]]:
+        """Every member in the order of admission, with its name (the profile, where it is kept) and its accounts."""
+        members, accounts = schema.PROJECTIONS[MEMBERS], schema.PROJECTIONS[ACCOUNTS]
+        mine = members.c.ledger_id == self.ledger_id
+        with self.store.read() as connection:
+            rows = connection.execute(select(accounts).where(accounts.c.ledger_id == self.ledger_id))
+            owned: dict[bytes, list[Account]] = {}
+            for row in rows:
+                owned.setdefault(row.member or b"", []).append(Account(*row[1:]))
+            lines = select(schema.profile.c.member, schema.profile.c.line)
+            names = dict(connection.execute(lines.where(schema.profile.c.ledger_id == self.ledger_id)).tuples().all())
+            found = connection.execute(select(members).where(mine).order_by(members.c.admitted)).all()
+        for row in found:
+            member = Member(*row[1:])
+            name = salted.parse_free_text(names[member.id]) if member.id in names else ""
+            yield member, name, sorted(owned.get(member.id, []), key=lambda account: account.opened)
+
+    def balances(self) -> list[int]:
+        """The balance of every account, common ones too."""
+        table = schema.PROJECTIONS[ACCOUNTS]
+        with self.store.read() as connection:
+            return list(
+                connection.execute(select(table.c.balance).where(table.c.ledger_id == self.ledger_id)).scalars()
+            )
+
+    def checkpoint(self) -> bytes:
+        """The latest signed checkpoint; raises Unavailable before the first."""
+        kept = queries.latest_checkpoint(self.store, self.ledger_id)
+        latest = self._writer.sequencer.latest if self._writer else None
+        known = [note for note in (kept and kept[1], latest) if note]
+        if not known:
+            raise Unavailable("no checkpoint is signed yet")
+        return max(known, key=lambda note: checkpoint.parse(note).size)
+
+    def entry(self, log_index: int) -> dict[str, Any] | None:
+        """An entry's public lines and proof, as the API shows them; None beyond the latest checkpoint."""
+        note = self.checkpoint()
+        found = queries.public_entry(self.store, self.ledger_id, log_index, checkpoint.parse(note).size)
+        if found is None:
+            return None
+        text = entry.encode(found.time, found.note_hash, found.events_root)
+        return {"log_index": log_index, "entry": text.decode(),
+                "proof": proof.format(log_index, list(found.path), note).decode()}  # fmt: skip
+
+    def index_of(self, id: str) -> int | None:
+        """The log index of an instruction."""
+        return queries.index_of(self.store, self.ledger_id, bytes.fromhex(id))
+
+    def receipt(self, log_index: int, holder: bytes) -> dict[str, Any] | None:
+        """The receipt of an entry for one of its parties; None for anyone else."""
+        return receipt_of(self.store, self.ledger_id, log_index, holder, self.checkpoint())
+
+
+class Writer:
+    """What writing takes: the lock of a SQLite file, the door, the sequencer with the signer behind it."""
+
+    def __init__(self, direct: Direct, seed: bytes, state: Path, clock_is_right: bool):
+        self._stack = ExitStack()
+        file = sqlite_file(parse_url(direct.store.url.render_as_string(hide_password=False)))
+        with ExitStack() as stack:
+            if file is not None:
+                stack.enter_context(LockFile(file, "command"))
+            if stale := queries.stale_projections(direct.store):
+                raise StoreError(f"{direct.store}: the tables of {', '.join(stale)} were made by another release; "
+                                 "run `comarca rebuild`")  # fmt: skip
+            guard = ClockGuard(clock_is_right=clock_is_right)
+            self._door = Door(direct.store, direct.ledger_id, time.time, guard.trouble)
+            sign = signing(Signer(seed, direct.head.origin, state), direct.store, direct.ledger_id)
+            self.sequencer = stack.enter_context(Sequencer(self._door, sign))
+            self._stack = stack.pop_all()
+
+    def close(self) -> None:
+        """Commit and sign what waits, let others have the lock."""
+        self._stack.close()
+
+    def send(self, submissions: Sequence[bytes]) -> list[Outcome]:
+        """Each one's outcome."""
+        verified = [self._door.verify(octets) for octets in submissions]
+        futures = iter(self.sequencer.put([item for item in verified if isinstance(item, Prepared)]))
+        decided: list[Decided] = [
+            next(futures).result().outcome if isinstance(item, Prepared) else item for item in verified
+        ]
+        return [_outcome(id_of(octets), one) for octets, one in zip(submissions, decided, strict=True)]
+
+
+def _outcome(id: str, decided: Decided) -> Outcome:
+    if isinstance(decided, Refusal):
+        return Outcome(id, None, False, decided.reason, decided.message, decided.details, decided.remedy)
+    if isinstance(decided, Defect):
+        return Outcome(id, None, False, "defect", DEFECT, {"what": decided.what}, "Tell those who make it.")
+    return Outcome(id, decided.log_index, isinstance(decided, Repeat))
+
+
+def _account(found: Account) -> dict[str, Any]:
+    shown: dict[str, Any] = {name.rstrip("_"): value for name, value in found._asdict().items()}
+    del shown["lowest"], shown["highest"]
+    return shown | {
+        "id": found.id.hex(), "member": found.member.hex() if found.member else None, "available": found.available,
+        "negative_since": utc(found.negative_since) or None,
+    }  # fmt: skip
+
+
+def _movement(found: Movement, account: bytes) -> dict[str, Any]:
+    shown: dict[str, Any] = found._asdict()
+    payer_balance, payee_balance = shown.pop("payer_balance"), shown.pop("payee_balance")
+    of_n = shown.pop("of_n")
+    return shown | {
+        "id": [found.id.hex(), found.n], "payer": found.payer.hex(), "payee": found.payee.hex(),
+        "time": utc(found.time), "of": [found.of.hex(), of_n] if found.of else None,
+        "item": found.item.hex() if found.item else None,
+        "balance": payer_balance if found.payer == account else payee_balance,
+    }  # fmt: skip
+
+
+def members_as_json(member: Member) -> dict[str, Any]:
+    """A member's facts for programs."""
+    facts = {"kind": member.kind, "inside": bool(member.inside), "sse": bool(member.sse), "place": member.place}
+    optional = {"sector": member.sector, "beneficiary": member.beneficiary.hex() if member.beneficiary else None}
+    return {"id": member.id.hex(), "facts": facts | {k: v for k, v in optional.items() if v is not None},
+            "facts_since": member.facts_since, "admitted": member.admitted}  # fmt: skip

@@ -1,0 +1,146 @@
+"""`comarca import payments`: a file of real payments becomes signed transfers."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from cli.acting import administrators_among
+from cli.errors import Misused, Wrong
+from cli.members import FACTS
+from cli.options import READABLE, SIGNS, WRITES, Group, kept_option, pass_session, with_options
+from cli.output import progress, say, write_facts, write_json
+from cli.session import Session, Signing
+from ledger.client.admitting import Entrant, Members, NotAdmitted
+from ledger.client.importing import Import, Report
+from ledger.client.keyring import Keyring
+from ledger.core.members import Facts
+from ledger.files.payments import Payments, read_payments
+
+BAD_SHOWN = 20
+
+
+class Entrants(NamedTuple):
+    """As what those who pay, and those who are only paid, become members."""
+
+    payer: Entrant
+    payee: Entrant
+
+    def of(self, file: Payments) -> dict[str, Entrant]:
+        """Each name of a file as what it enters."""
+        payers = {payment.payer for payment in file.payments}
+        names = dict.fromkeys(name for one in file.payments for name in (one.payer, one.payee))
+        return {name: self.payer if name in payers else self.payee for name in names}
+
+
+@click.group("import", cls=Group)
+def import_() -> None:
+    """Take in what happened elsewhere."""
+
+
+@import_.command("payments")
+@click.argument("file", type=READABLE)
+@click.option("--payer-class", default="public", show_default=True, help="Class of the accounts of those who pay.")
+@click.option("--payee-class", default="commercial", show_default=True, help="Class of those who are only paid.")
+@click.option("--payer-kind", default="public", show_default=True, help="What those who pay are.")
+@click.option("--payee-kind", default="business", show_default=True, help="What those are who are only paid.")
+@click.option("--place", default="ZZ/0", show_default=True, metavar="CODE", help="Country and LAU code of them all.")
+@click.option("--currency", metavar="CODE", help="Rows of another are bad; the first row's, where nothing is said.")
+@kept_option("--keyring", type=click.Path(path_type=Path), help="Where the keys are kept, and the journals beside it.")
+@with_options(SIGNS, WRITES)
+@pass_session
+def payments(session: Session, file: Path, payer_class: str, payee_class: str, payer_kind: str, payee_kind: str,
+             place: str, currency: str | None, key_files: tuple[Path, ...]) -> None:  # fmt: skip
+    """Turn the payments in FILE (CSV: payer, payee, amount and, if it likes, date, category, currency) into transfers.
+
+    Each name becomes a member with a key made for the purpose, in the keyring; the administrators' keys are those of
+    --key, or in the keyring. Every signed text is on the disk before it is sent: run the same command again after a
+    break, and every payment is there once. What the ledger refuses is counted by reason, and sent again by the next
+    run.
+
+    \b
+    Example: comarca import payments payments.csv
+    """
+    found = read_payments(file.read_bytes(), session.info.scale, currency)
+    entrants = Entrants(_entrant(payer_class, payer_kind, place), _entrant(payee_class, payee_kind, place))
+    _tell_bad(found)
+    try:
+        with importing(session, found, entrants, session.keys(key_files)) as one:
+            report = settle(one)
+    except NotAdmitted as error:
+        raise Wrong(str(error)) from error
+    _show(session, found, report)
+
+
+def _entrant(class_: str, kind: str, place: str) -> Entrant:
+    facts: Facts = FACTS.read_at({"kind": kind, "place": place, "inside": True, "sse": False}, "facts")
+    return Entrant(class_, facts)
+
+
+@contextmanager
+def importing(session: Session, file: Payments, entrants: Entrants, administrators: list[Signing]) -> Iterator[Import]:
+    """The import of a file, everyone in it admitted. Raises NotAdmitted, Unknown, Misused."""
+    path = session.settings.keyring
+    keyring = Keyring(path, session.password(path, new=not path.exists()))
+    with Members(keyring, session.info.anchor) as members:
+        _admit(session, members, entrants.of(file), administrators)
+        with Import(file, members, session.info.anchor, session.send, lambda: session.now) as one:
+            yield one
+
+
+def _admit(session: Session, members: Members, named: dict[str, Entrant], administrators: list[Signing]) -> None:
+    missing = members.missing(named)
+    if not missing:
+        return
+    signers, needed = administrators_among(session.info, administrators, "admit"), session.info.needed("admit")
+    if len(signers) < needed:
+        raise Misused(f"{len(signers)} administrators' keys are at hand, and an admission needs {needed}: "
+                      "name more by --key")  # fmt: skip
+    with progress("Admitting", len(missing)) as advance:
+        members.admit(named, signers, session.send, lambda: session.now, advance)
+
+
+def settle(one: Import) -> Report:
+    """Send what is not in the log yet; where it stands then. Raises Unknown."""
+    with progress("Paying", len(one.waiting)) as advance:
+        return one.run(advance)
+
+
+def _tell_bad(file: Payments) -> None:
+    for row in file.bad[:BAD_SHOWN]:
+        say(f"row {row.row}: {row.reason}")
+    if len(file.bad) > BAD_SHOWN:
+        say(f"and {len(file.bad) - BAD_SHOWN} more bad rows")
+
+
+def _show(session: Session, file: Payments, report: Report) -> None:
+    """Say where the import stands; raises Wrong where rows are left that are no payments or were refused."""
+    if session.as_json:
+        write_json(as_json(file, report))
+    else:
+        write_facts(facts_of(file, report, session.info.amount))
+    left = [f"{len(report.refused)} payments are refused"] * bool(report.refused)
+    left += [f"{len(file.bad)} rows are no payments"] * bool(file.bad)
+    if left:
+        raise Wrong(f"{' and '.join(left)}; all others are in the log. Run the same again to send what was refused.")
+
+
+def as_json(file: Payments, report: Report) -> dict[str, Any]:
+    """An import for programs."""
+    return {
+        "file": file.digest, "payments": report.rows, "logged": report.logged, "logged_now": report.logged_now,
+        "amount": report.amount, "reasons": report.reasons,
+        "refused": [one._asdict() for one in report.refused], "bad": [one._asdict() for one in file.bad],
+    }  # fmt: skip
+
+
+def facts_of(file: Payments, report: Report, amount: Callable[[int], str]) -> list[tuple[str, object]]:
+    """An import for people."""
+    reasons: Mapping[str, int] = report.reasons
+    return [
+        ("payments", report.rows), ("in the log", report.logged), ("of them now", report.logged_now),
+        ("volume", amount(report.amount)), *((f"refused, {reason}", count) for reason, count in reasons.items()),
+        ("bad rows", len(file.bad)),
+    ]  # fmt: skip

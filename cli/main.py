@@ -1,0 +1,37 @@
+"""The command's table of contents."""
+
+import click
+
+from cli.accounts import account
+from cli.auditing import audit, rebuild
+from cli.configuring import config
+from cli.demo import demo
+from cli.importing import import_
+from cli.init import init
+from cli.keys import key
+from cli.logs import log
+from cli.members import member
+from cli.options import Group, with_options
+from cli.papers import sign, submit
+from cli.paying import cancel, pay
+from cli.policies import policy
+from cli.serving import serve
+from cli.verifying import verify
+
+COMMANDS = (init, serve, demo, key, member, account, policy, pay, cancel, sign, submit, import_, log, verify, audit,
+            rebuild, config)  # fmt: skip
+
+
+@click.group(cls=Group)
+@click.version_option(package_name="comarca", prog_name="comarca")
+@with_options()
+def main() -> None:
+    """A ledger for local currencies and mutual credit: signed, append-only, provable.
+
+    Settings come from defaults, comarca.toml, COMARCA_... in the environment, and options, in rising order; `comarca
+    config` shows them. Exit codes: 0 done, 1 refused or found wrong, 2 misused, 3 could not.
+    """
+
+
+for command in COMMANDS:
+    main.add_command(command)

@@ -1,0 +1,128 @@
+"""`comarca member`: admit members, list them, change their facts."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli.acting import administer, parse_id
+from cli.direct import members_as_json
+from cli.errors import Misused, Wrong
+from cli.options import FILE, GATHERS, SIGNS, WRITES, Group, pass_session, with_options
+from cli.output import write_json, write_table
+from cli.session import Session, Signing
+from ledger.core.forms import Form
+from ledger.core.members import Admit, Facts, SetFacts
+from ledger.core.words import MemberId
+from ledger.log import keys
+
+FACTS: Form[Facts] = Form(Facts)
+OF_FACTS = (
+    click.option("--kind", type=click.Choice(["business", "association", "public", "person", "bank", "ledger"]),
+                 required=True, help="What the member is."),
+    click.option("--place", required=True, metavar="CODE", help="Country and LAU code, such as ES/08215."),
+    click.option("--inside/--outside", default=True, help="Inside the territory, or outside."),
+    click.option("--sse", is_flag=True, help="Of the social and solidarity economy, by the charter's criterion."),
+    click.option("--sector", metavar="CODE", help="Such as nace2.1/10.71; not for persons."),
+    click.option("--beneficiary", metavar="ID", help="The member that it is linked to."),
+    click.option("--profile", metavar="TEXT", help="Name and contact: kept outside the log, erasable."),
+)  # fmt: skip
+
+
+@click.group(cls=Group)
+def member() -> None:
+    """Admit members, list them, change their facts."""
+
+
+def _facts(given: dict[str, Any]) -> Facts:
+    fields = ("kind", "place", "inside", "sse", "sector", "beneficiary")
+    return FACTS.read_at({name: given[name] for name in fields if given[name] is not None}, "facts")
+
+
+@member.command("admit")
+@click.option("--class", "class_", required=True, metavar="WORD", help="Class of its first account, by the policy.")
+@click.option("--member-key", type=FILE, help="The member's key file, where it is at hand.")
+@click.option("--holder", metavar="ID", help="The member's id, as its `comarca key show` says.")
+@click.option("--public-key", metavar="KEY", help="The member's public key, as its `comarca key show` says.")
+@with_options(OF_FACTS, SIGNS, GATHERS, WRITES)
+@pass_session
+def admit(session: Session, class_: str, member_key: Path | None, holder: str | None, public_key: str | None,
+          key_files: tuple[Path, ...], out: Path | None, **given: Any) -> None:  # fmt: skip
+    """Admit a member by its public key, with a first account under the member's id.
+
+    The administrators and the member itself sign. What keys are at hand sign at once; if signatures are missing, the
+    text goes to a file for the others.
+
+    \b
+    Example: comarca member admit --class commercial --kind business --place ES/08215 \\
+                 --member-key bakery.key --profile "Bakery at the gate"
+    """
+    id, public, mine = _applicant(session, member_key, holder, public_key)
+    asked = Admit(class_, _facts(given), public)
+    administer(session, "admit", asked, key_files, out, texts={"profile": given["profile"]}, id=id, also=mine)
+
+
+def _applicant(session: Session, member_key: Path | None, holder: str | None,
+               public_key: str | None) -> tuple[bytes, bytes, list[Signing]]:  # fmt: skip
+    """The new member's id and public key, and its signature where its key is at hand."""
+    if member_key is not None and holder is None and public_key is None:
+        found = session.keys([member_key])
+        if len(found) != 1:
+            raise Misused(f"{member_key}: holds {len(found)} keys, where one belongs")
+        return found[0].holder, keys.public_of(found[0].seed), found
+    if member_key is None and holder is not None and public_key is not None:
+        return parse_id(holder, "--holder"), keys.decode(public_key), []
+    raise Misused("name the member's key file by --member-key, or its --holder and --public-key")
+
+
+@member.command("facts")
+@click.argument("id", metavar="MEMBER")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; kept outside the log.")
+@click.option("--was", type=click.IntRange(0), metavar="INDEX",
+              help="Log index of the entry that last set them; looked up in the database.")  # fmt: skip
+@with_options(OF_FACTS, SIGNS, GATHERS, WRITES)
+@pass_session
+def facts(session: Session, id: str, reason: str, was: int | None, key_files: tuple[Path, ...], out: Path | None,
+          **given: Any) -> None:  # fmt: skip
+    """Replace a member's facts, whole.
+
+    \b
+    Example: comarca member facts 0192f3a87c0b7e1a9d2c4b5a69788796 --kind business --place ES/08215 --sse \\
+                 --reason "meets the charter's criterion since May"
+    """
+    name = parse_id(id, "MEMBER")
+    if was is None:
+        was = _facts_since(session, name)
+    asked = SetFacts(MemberId(name), _facts(given), was, b"")
+    administer(session, "set_facts", asked, key_files, out, texts={"reason": reason, "profile": given["profile"]})
+
+
+def _facts_since(session: Session, id: bytes) -> int:
+    for found, _, _ in session.database().members():
+        if found.id == id:
+            return found.facts_since
+    raise Wrong(f"there is no member {id.hex()}")
+
+
+@member.command("list")
+@with_options()
+@pass_session
+def list_members(session: Session) -> None:
+    """List the members with their accounts. Works on the database.
+
+    \b
+    Example: comarca member list --json
+    """
+    database = session.database()
+    info, found = session.info, database.members()
+    if session.as_json:
+        write_json([
+            {**members_as_json(one), "name": name, "accounts": [
+                {"id": account.id.hex(), "class": account.class_, "status": account.status, "balance": account.balance}
+                for account in accounts]}
+            for one, name, accounts in found
+        ])  # fmt: skip
+        return
+    rows = [(name, account.id.hex(), one.kind, account.class_, account.status, info.decimal(account.balance))
+            for one, name, accounts in found for account in accounts]  # fmt: skip
+    write_table(["name", "account", "kind", "class", "status", "balance"], rows, right=["balance"])

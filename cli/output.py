@@ -1,0 +1,99 @@
+"""What a command says: data on stdout, everything else on stderr.
+
+A table is drawn for a person at a terminal; into a pipe it goes as lines of fields with tabs between them, the header
+first; with --json as JSON. Progress is shown at a terminal alone.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+SHOWN_AFTER_S = 1.0  # what takes less needs no bar
+
+Column = str
+Row = Sequence[object]
+
+
+def say(text: str) -> None:
+    """Tell a person, on stderr."""
+    click.echo(text, err=True)
+
+
+def write_json(value: Any) -> None:
+    """One JSON value on stdout."""
+    click.echo(json.dumps(value, indent=1 if sys.stdout.isatty() else None, ensure_ascii=False))
+
+
+def write_table(columns: Sequence[Column], rows: Iterable[Row], right: Iterable[Column] = ()) -> None:
+    """A table on stdout; columns named in `right` are flush right."""
+    if sys.stdout.isatty():
+        _draw(columns, rows, set(right))
+        return
+    click.echo("\t".join(columns))
+    for row in rows:
+        click.echo("\t".join(_plain(value) for value in row))
+
+
+def write_facts(facts: Iterable[tuple[str, object]]) -> None:
+    """Names and values on stdout."""
+    if sys.stdout.isatty():
+        table = Table(box=None, show_header=False, pad_edge=False)
+        table.add_column(style="bold")
+        table.add_column(overflow="fold")
+        for name, value in facts:
+            table.add_row(name, _plain(value), end_section=False)
+        Console(highlight=False, markup=False).print(table)
+        return
+    for name, value in facts:
+        click.echo(f"{name}\t{_plain(value)}")
+
+
+def _draw(columns: Sequence[Column], rows: Iterable[Row], right: set[Column]) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_plain(value) for value in row))
+    Console(highlight=False, markup=False).print(table)
+
+
+def _plain(value: object) -> str:
+    """A field without what would break its line, or speak to the terminal."""
+    text = "" if value is None else ("yes" if value else "no") if isinstance(value, bool) else str(value)
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def utc(seconds: int | None) -> str:
+    """Unix seconds as RFC 3339."""
+    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr, once it has taken a second; the function says how many more are done."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+               TimeRemainingColumn())  # fmt: skip
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    task = bar.add_task(what, total=total)
+    began = time.monotonic()
+
+    def advance(count: int) -> None:
+        bar.advance(task, count)
+        if time.monotonic() - began > SHOWN_AFTER_S:
+            bar.start()
+
+    try:
+        yield advance
+    finally:
+        bar.stop()

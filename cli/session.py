@@ -1,0 +1,218 @@
+"""What a command works with: its settings, its passwords and keys, and the way to the ledger.
+
+Reading goes to the server that --server names, else to the database. Writing goes through that server, or through the
+one that holds the lock of the SQLite file, or else straight through the door in this process.
+"""
+
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from cli.direct import Direct
+from cli.errors import CouldNot, Misused
+from cli.ledgers import LedgerInfo, of_described
+from ledger.ambient.settings import Settings, read_settings
+from ledger.client.http import Client, ServerError
+from ledger.client.keyring import holder_of
+from ledger.client.outcomes import Outcome
+from ledger.client.writing import Seed
+from ledger.core.words import HolderId
+from ledger.signer.keyfile import read_key, read_keys, read_password
+from ledger.store.engine import parse_url, sqlite_file
+from ledger.store.lockfile import Held, server_of
+
+
+class Signing(NamedTuple):
+    """A holder and the seed of its key."""
+
+    holder: HolderId
+    seed: Seed
+
+
+class Session:
+    """A context manager: what it opened is closed with it."""
+
+    def __init__(self, settings: Settings, as_json: bool = False, clock_is_right: bool = False):
+        self.settings, self.as_json, self.clock_is_right = settings, as_json, clock_is_right
+        self._passwords: dict[Path, bytes] = {}
+        self._direct: Direct | None = None
+        self._client: Client | None = None
+        self._info: LedgerInfo | None = None
+
+    @classmethod
+    def of_flags(cls, given: Mapping[str, Any]) -> "Session":
+        """The session of a command line; raises SettingsError."""
+        flags = {name: given.get(name) for name in ("url", "ledger", "server", "password_file", "host", "port",
+                                                    "processes", "threads", "keyring", "operator_key")}  # fmt: skip
+        settings = read_settings(flags, file=given.get("config"))
+        return cls(settings, bool(given.get("json")), bool(given.get("clock_is_right")))
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Commit what waits, let everything go."""
+        if self._client is not None:
+            self._client.close()
+        if self._direct is not None:
+            self._direct.close()
+        self._client = self._direct = None
+
+    # --- passwords and keys
+
+    def password(self, path: Path, new: bool = False) -> bytes:
+        """The password of a key file: from the password file, or asked for. `new`: asked for twice."""
+        if self.settings.password_file is not None:
+            return read_password(self.settings.password_file)
+        if path not in self._passwords:
+            if not sys.stdin.isatty():
+                raise Misused(f"{path}: its password is needed: name a file of mode 0600 that holds it by "
+                              "--password-file or COMARCA_PASSWORD_FILE")  # fmt: skip
+            text = click.prompt(f"Password of {path}", hide_input=True, confirmation_prompt=new, err=True)
+            self._passwords[path] = str(text).encode()
+        return self._passwords[path]
+
+    def one_password(self, *paths: Path) -> None:
+        """These new files have one password, asked for once."""
+        if self.settings.password_file is None:
+            self._passwords |= dict.fromkeys(paths, self.password(paths[0], new=not paths[0].exists()))
+
+    def keys(self, files: Sequence[Path]) -> list[Signing]:
+        """Every holder's key in these files, or in the keyring where none is named."""
+        if not files and not self.settings.keyring.exists():
+            raise Misused(f"no key to sign with: name a file by --key (there is no keyring {self.settings.keyring})")
+        found: dict[bytes, Signing] = {}
+        for path in files or (self.settings.keyring,):
+            for name, seed in read_keys(path, self.password(path)).items():
+                holder = holder_of(name)
+                if holder is None:
+                    raise Misused(f"{path}: the key {name!r} is not named by its holder's id; is it the operator's?")
+                found[holder] = Signing(holder, seed)
+        return list(found.values())
+
+    def operator(self) -> tuple[Seed, Path]:
+        """The operator's key, and where its signer keeps its state."""
+        path = self.settings.operator_key
+        return read_key(path, self.password(path))[1], path.with_suffix(".state")
+
+    # --- the ways
+
+    @property
+    def now(self) -> int:
+        """Unix seconds."""
+        return int(time.time())
+
+    def database(self) -> Direct:
+        """The ledger in the database; raises Misused where a server was named."""
+        if self.settings.server is not None:
+            raise Misused("this works on the database alone: leave --server out and name it by --url")
+        return self._database()
+
+    def _database(self) -> Direct:
+        if self._direct is None:
+            self._direct = Direct(self.settings.url, self.settings.ledger)
+        return self._direct
+
+    @property
+    def server(self) -> Client | None:
+        """The server to work through, or None where this process has the database to itself."""
+        if self._client is None:
+            address = self.settings.server or self._server_of_file()
+            try:
+                self._client = Client(address, self.settings.ledger) if address else None
+            except ValueError as error:
+                raise Misused(str(error)) from error
+        return self._client
+
+    def _server_of_file(self) -> str | None:
+        file = sqlite_file(parse_url(self.settings.url))
+        return server_of(file) if file is not None else None
+
+    @property
+    def info(self) -> LedgerInfo:
+        """The ledger, as it stood when this session first asked."""
+        if self._info is None:
+            self._info = self.look()
+        return self._info
+
+    def look(self) -> LedgerInfo:
+        """The ledger as it stands."""
+        if self.settings.server is not None:
+            return of_described(self._remote().describe())
+        return self._database().describe()
+
+    def _remote(self) -> Client:
+        server = self.server
+        if server is None:
+            raise CouldNot("no server")
+        return server
+
+    def log_in(self, key_files: Sequence[Path]) -> None:
+        """Over HTTP, read as the first of these keys' holders; on the database nobody asks."""
+        if self.settings.server is not None:
+            first = self.keys(key_files)[0]
+            self._remote().log_in(first.holder, first.seed, self.now)
+
+    def account(self, id: str) -> dict[str, Any]:
+        """An account's position, as the API shows it."""
+        if self.settings.server is not None:
+            return self._remote().account(id)
+        found = self._database().account(id)
+        if found is None:
+            raise ServerError(404, {"detail": f"There is no account {id}."})
+        return found
+
+    def movements(self, id: str, limit: int) -> Iterator[dict[str, Any]]:
+        """At most `limit` movements of an account, newest first."""
+        if self.settings.server is not None:
+            return self._remote().movements(id, limit)
+        return self._database().movements(id, limit)
+
+    def checkpoint(self) -> bytes:
+        """The latest signed checkpoint."""
+        if self.settings.server is not None:
+            return self._remote().checkpoint()
+        return self._database().checkpoint()
+
+    def entry(self, log_index: int) -> dict[str, Any]:
+        """An entry's public lines and proof."""
+        if self.settings.server is not None:
+            return self._remote().entry(log_index)
+        found = self._database().entry(log_index)
+        if found is None:
+            raise ServerError(404, {"detail": f"The signed log has no entry {log_index}."})
+        return found
+
+    # --- writing
+
+    def send(self, submissions: Sequence[bytes]) -> list[Outcome]:
+        """Submit, in order; each one's outcome. Raises Unknown or Unavailable where there is none (yet)."""
+        server = self._writing_server()
+        return server.submit_many(submissions) if server is not None else self._database().send(submissions)
+
+    def _writing_server(self) -> Client | None:
+        """The server to write through; None once this process has everything to write by itself."""
+        if self.server is None:
+            try:
+                self._database().open_writer(*self.operator(), self.clock_is_right)
+            except Held as held:
+                if held.address is None:
+                    raise
+                self._client = Client(held.address, self.settings.ledger)
+        return self.server
+
+    def receipt(self, id: str, signer: Signing) -> dict[str, Any] | None:
+        """The receipt of a logged instruction for one of its parties, None for anyone else."""
+        server = self.server
+        if server is not None:
+            server.log_in(signer.holder, signer.seed, self.now)
+            return server.receipt(id)
+        log_index = self._database().index_of(id)
+        return None if log_index is None else self._database().receipt(log_index, signer.holder)

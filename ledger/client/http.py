@@ -1,0 +1,238 @@
+"""A member's way to a ledger over HTTP: send submissions, log in, read (docs/api.md).
+
+Whatever may not have arrived is sent again, and always as the same text: the ledger answers a text that it has with
+the outcome that it had. 503 and 429 are waited out as `Retry-After` says.
+"""
+
+import http.client
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+from ledger.client.outcomes import Outcome, Unknown, id_of
+from ledger.client.writing import Seed, signature_line
+from ledger.core.words import HolderId
+from ledger.log import instruction
+
+TRIES = 8
+TIMEOUT_S = 60.0
+WAIT_MOST_S = 60.0  # of a Retry-After
+MANY = 500  # submissions of one request, of the 1000 that a server takes: an answer comes sooner
+MANY_MOST = 24 * 1024 * 1024  # octets of their text, of the 32 MiB that a server takes
+LOGIN_S = 60  # how long a login note is good for
+AGAIN = (429, 503)
+
+
+class ServerError(Exception):
+    """The server's answer is a problem. `reason` is its stable name, or "" where something else answered."""
+
+    def __init__(self, status: int, body: Mapping[str, Any]):
+        self.status, self.body = status, dict(body)
+        self.reason = str(body.get("reason", ""))
+        said = [str(body[name]) for name in ("detail", "remedy") if body.get(name)]
+        super().__init__(" ".join(said) or f"the server answered {status}, and nothing that this program knows")
+
+
+class Response(NamedTuple):
+    """Status, headers (names in lower case) and body."""
+
+    status: int
+    headers: Mapping[str, str]
+    octets: bytes
+
+
+class Client:
+    """One ledger at one server. Not for several threads at once. `sleep` waits seconds."""
+
+    def __init__(self, server: str, ledger: str | None = None, *, tries: int = TRIES, timeout_s: float = TIMEOUT_S,
+                 sleep: Callable[[float], None] = time.sleep):  # fmt: skip
+        parts = urlsplit(server)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError(f"not the address of a server: {server!r}; for example http://127.0.0.1:8080")
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self.server = server.rstrip("/")
+        self._connection = kind(parts.hostname, parts.port, timeout=timeout_s)
+        self._prefix = parts.path.rstrip("/")
+        self._tries, self._sleep = tries, sleep
+        self._ledger, self._token = ledger, ""
+        self._described: dict[str, Any] | None = None
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._connection.close()
+
+    # --- the ledger
+
+    def describe(self) -> dict[str, Any]:
+        """The ledger as the server shows it to anyone (docs/api.md)."""
+        return self._json("GET", f"/v1/ledgers/{self.ledger}")
+
+    @property
+    def ledger(self) -> str:
+        """The ledger's name: as given, or the only one served; raises ServerError."""
+        if self._ledger is None:
+            names = [item["name"] for item in self._json("GET", "/v1/ledgers")["items"]]
+            if len(names) != 1:
+                raise ServerError(0, {"detail": f"{self.server} serves {', '.join(names) or 'no ledger'}: name one."})
+            self._ledger = names[0]
+        return str(self._ledger)
+
+    @property
+    def origin(self) -> str:
+        """The ledger's origin."""
+        if self._described is None:
+            self._described = self.describe()
+        return str(self._described["origin"])
+
+    def checkpoint(self) -> bytes:
+        """The latest signed checkpoint."""
+        return self._good(self._patiently("GET", f"/{self.ledger}/checkpoint")).octets
+
+    # --- submitting
+
+    def submit(self, octets: bytes) -> tuple[Outcome, dict[str, Any]]:
+        """Send one submission; its outcome, and its receipt (of one refused: its problem). Raises Unknown."""
+        response = self._patiently("POST", self._path("instructions"), octets, "text/plain")
+        body = _json_of(response)
+        if response.status in AGAIN or (response.status >= 500 and body.get("reason") != "defect"):
+            raise Unknown(f"no outcome of {id_of(octets)}: {ServerError(response.status, body)}")
+        return _outcome(id_of(octets), response.status, body), body
+
+    def submit_many(self, submissions: Sequence[bytes]) -> list[Outcome]:
+        """Send many, in order, a part at a time; each one's outcome. Raises Unknown where the server gave none."""
+        outcomes: list[Outcome] = []
+        for part in _parts(submissions):
+            outcomes += self._submit_part(part)
+        return outcomes
+
+    def _submit_part(self, submissions: Sequence[bytes]) -> list[Outcome]:
+        """What was answered 503 is sent again, with all that comes after it, so that the order is kept."""
+        outcomes: list[Outcome] = []
+        for _ in range(self._tries):
+            rest = submissions[len(outcomes) :]
+            if not rest:
+                return outcomes
+            body = json.dumps({"instructions": [octets.decode() for octets in rest]}).encode()
+            response = self._good(self._patiently("POST", self._path("instructions"), body, "application/json"))
+            answers = _json_of(response)["outcomes"]
+            for octets, answer in zip(rest, answers, strict=True):
+                if answer["status"] in AGAIN:
+                    self._sleep(1)
+                    break
+                said = answer.get("receipt") or answer.get("problem")
+                outcomes.append(_outcome(id_of(octets), answer["status"], said))
+        if len(outcomes) < len(submissions):
+            raise Unknown(f"{self.server}: {len(submissions) - len(outcomes)} submissions have no outcome yet")
+        return outcomes
+
+    # --- reading
+
+    def log_in(self, holder: HolderId, seed: Seed, now: int) -> None:
+        """Read as this holder from now on. `now` in Unix seconds."""
+        for _ in range(self._tries):  # a nonce counts once, so a second try draws a new one
+            object = f'{{"nonce":"{secrets.token_urlsafe(24)}","not_after":{now + LOGIN_S}}}'.encode()
+            text = instruction.login_text(self.origin, object)
+            note = instruction.note(text, [signature_line(text, holder, seed)])
+            response = self._patiently("POST", self._path("tokens"), note, "text/plain")
+            body = _json_of(response)
+            if body.get("reason") != "nonce_used":
+                break
+        self._token = str(_json_of(self._good(response))["token"])
+
+    def account(self, id: str) -> dict[str, Any]:
+        """An account's position."""
+        return self._json("GET", self._path(f"accounts/{id}"))
+
+    def movements(self, id: str, limit: int) -> Iterator[dict[str, Any]]:
+        """At most `limit` movements of an account, newest first."""
+        cursor: str | None = None
+        while limit > 0:
+            size = min(limit, 500)
+            query = {"limit": size} | ({"cursor": cursor} if cursor else {})
+            page = self._json("GET", self._path(f"accounts/{id}/movements?{urlencode(query)}"))
+            yield from page["items"]
+            cursor, limit = page["next"], limit - size
+            if cursor is None:
+                return
+
+    def entry(self, log_index: int) -> dict[str, Any]:
+        """An entry's public lines and proof; with a party's login its receipt as well."""
+        return self._json("GET", self._path(f"entries/{log_index}"))
+
+    def receipt(self, id: str) -> dict[str, Any]:
+        """The receipt of an instruction, for whoever logged in as a party."""
+        return self._json("GET", self._path(f"instructions/{id}"))
+
+    # --- requests
+
+    def _path(self, rest: str) -> str:
+        return f"/v1/ledgers/{self.ledger}/{rest}"
+
+    def _json(self, method: str, path: str) -> dict[str, Any]:
+        return _json_of(self._good(self._patiently(method, path)))
+
+    def _good(self, response: Response) -> Response:
+        if not 200 <= response.status < 300:
+            raise ServerError(response.status, _json_of(response))
+        return response
+
+    def _patiently(self, method: str, path: str, body: bytes | None = None, media_type: str | None = None) -> Response:
+        """The answer to a request that may be sent again. Raises Unknown where nothing ever answered."""
+        trouble: object = None
+        for number in range(self._tries):
+            try:
+                response = self._ask(method, path, body, media_type)
+            except (OSError, http.client.HTTPException) as error:
+                self._connection.close()
+                trouble, wait_s = error, min(0.1 * 2**number, 5.0)
+            else:
+                if response.status not in AGAIN:
+                    return response
+                trouble, wait_s = response, _retry_after(response)
+            if number + 1 < self._tries:
+                self._sleep(wait_s)
+        if isinstance(trouble, Response):
+            return trouble
+        raise Unknown(f"{self.server} does not answer: {trouble or 'no reason given'}")
+
+    def _ask(self, method: str, path: str, body: bytes | None, media_type: str | None) -> Response:
+        headers = {"Content-Type": media_type} if media_type else {}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        self._connection.request(method, self._prefix + path, body, headers)
+        answer = self._connection.getresponse()
+        return Response(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+
+
+def _parts(submissions: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    start, size = 0, 0
+    for n, octets in enumerate(submissions):
+        if n > start and (n - start == MANY or size + len(octets) > MANY_MOST):
+            yield submissions[start:n]
+            start, size = n, 0
+        size += len(octets)
+    if submissions:
+        yield submissions[start:]
+
+
+def _retry_after(response: Response) -> float:
+    text = response.headers.get("retry-after", "")
+    return min(float(text), WAIT_MOST_S) if text.isascii() and text.isdigit() else 1.0
+
+
+def _json_of(response: Response) -> dict[str, Any]:
+    try:
+        found = json.loads(response.octets)
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {}
+
+
+def _outcome(id: str, status: int, body: Mapping[str, Any]) -> Outcome:
+    if status in (200, 201):
+        return Outcome(id, int(body["entry"]["log_index"]), status == 200)
+    return Outcome(id, None, False, str(body.get("reason") or f"http_{status}"), str(body.get("detail", "")),
+                   body.get("details", {}), str(body.get("remedy", "")))  # fmt: skip
