@@ -84,9 +84,11 @@ def test_a_broken_file(folder: Path, octets: bytes) -> None:
 
 
 def test_a_file_that_was_named_must_be_there(folder: Path) -> None:
-    for arguments in (({}, {}, Path("no.toml")), ({}, {"COMARCA_CONFIG": "no.toml"})):
-        with pytest.raises(SettingsError, match=r"no\.toml: there is no such"):
-            read_settings(*arguments)
+    missing = r"no\.toml: there is no such"
+    with pytest.raises(SettingsError, match=missing):
+        read_settings({}, {}, Path("no.toml"))
+    with pytest.raises(SettingsError, match=missing):
+        read_settings({}, {"COMARCA_CONFIG": "no.toml"})
     with pytest.raises(SettingsError):
         read_settings({}, {}, folder)  # a folder is no file
 
