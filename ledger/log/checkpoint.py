@@ -15,6 +15,7 @@ from ledger.log.malformed import Malformed
 from ledger.log.notes import SignatureLine
 
 SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+SIZE_MOST = 2**63 - 1  # entries: what a database's integers and a proof of 63 hashes can hold
 LINES_MOST = 16
 
 
@@ -35,10 +36,11 @@ def body(origin: str, size: int, root: bytes) -> bytes:
 
 def parse_body(text: bytes) -> tuple[str, int, bytes]:
     """Origin, size and root of a signed text without extension lines; raises Malformed."""
+    notes.check_octets(text)
     lines = text.decode().split("\n")
     if len(lines) != 4 or not lines[0] or lines[3]:
-        raise Malformed("a checkpoint is three lines: origin, size, root")
-    if not SIZE.fullmatch(lines[1]):
+        raise Malformed("a checkpoint is three lines, each with LF: origin, size, root")
+    if not SIZE.fullmatch(lines[1]) or int(lines[1]) > SIZE_MOST:
         raise Malformed(f"not a log size: {lines[1][:40]!r}")
     return lines[0], int(lines[1]), base64s.decode(lines[2], 32)
 

@@ -30,6 +30,7 @@ ID = re.compile(r"[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}")
 NOTE_MOST = 60_000  # octets
 SUBMISSION_MOST = 20 * 1024 * 1024  # octets
 SIGNATURES_MOST = 16
+SALTED_MOST = 4096 + 4  # lines: legs, and the free texts that an instruction can have
 SIGNATURE = 64  # octets
 
 
@@ -81,10 +82,7 @@ def parse(octets: bytes) -> Submission:
     context, space, kind = first.partition(" ")
     if context != INSTRUCTION or not space or not KIND.fullmatch(kind):
         raise Malformed(f"the first line is {INSTRUCTION!r}, a space and a kind")
-    lines = tuple(parts[2].split(b"\n")) if len(parts) == 3 else ()
-    for line in lines:
-        salted.split(line)
-    return _submission(parts, kind, origin, object, lines)
+    return _submission(parts, kind, origin, object, _salted_lines(parts[2]) if len(parts) == 3 else ())
 
 
 def parse_login(octets: bytes) -> Submission:
@@ -103,7 +101,7 @@ def _parts(octets: bytes) -> list[bytes]:
     notes.check_octets(octets)
     if not octets.endswith(b"\n"):
         raise Malformed("the last line has no LF")
-    parts = octets[:-1].split(b"\n\n")
+    parts = octets[:-1].split(b"\n\n", 3)  # one more than there may be
     if len(parts) not in (2, 3):
         raise Malformed("a submission is a text, an empty line, signature lines, and salted lines after another")
     return parts
@@ -118,6 +116,15 @@ def _three_lines(text: bytes) -> tuple[str, str, bytes]:
     origin = lines[1].decode()
     check_origin(origin)
     return lines[0].decode(), origin, lines[2]
+
+
+def _salted_lines(octets: bytes) -> tuple[bytes, ...]:
+    if octets.count(b"\n") >= SALTED_MOST:
+        raise Malformed(f"more than {SALTED_MOST} salted lines")
+    lines = tuple(octets.split(b"\n"))
+    for line in lines:
+        salted.split(line)
+    return lines
 
 
 def _submission(parts: list[bytes], kind: str, origin: str, object: bytes, lines: tuple[bytes, ...]) -> Submission:

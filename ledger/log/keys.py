@@ -2,8 +2,7 @@
 
 Registration admits a public key that is canonically encoded and lies in the subgroup of prime order. A signature
 counts if R is canonical and not of small order, S is below the order of the group, and the equation holds without
-cofactor. libsodium's verification says the same but for R that is not canonical, which cannot satisfy it: it compares
-the octets of R with those it computes, and those are canonical. R of small order it refuses by a list.
+cofactor. That of R is looked at here, because releases of libsodium differ in it; the rest is libsodium's verification.
 """
 
 import hashlib
@@ -18,7 +17,7 @@ from nacl.bindings import (
 )
 from nacl.bindings.crypto_sign import crypto_sign
 
-from ledger.log import base64s
+from ledger.log import base64s, notes
 from ledger.log.malformed import Malformed
 
 ED25519 = b"\x01"  # the type octet of a C2SP verifier key
@@ -37,6 +36,8 @@ SMALL_ORDER = frozenset(
         "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
     )
 )
+
+_ALL_ONES = b"\xff" * 30
 
 
 def encode(public: bytes) -> str:
@@ -67,7 +68,7 @@ def parse_vkey(text: str) -> tuple[str, bytes]:
     """Name and public key of an Ed25519 verifier key; raises Malformed."""
     name, plus, rest = text.partition("+")
     written_id, plus_too, key = rest.partition("+")
-    if not plus or not plus_too or not name or any(c.isspace() or c == "+" for c in name):
+    if not plus or not plus_too or not notes.NAME.fullmatch(name):
         raise Malformed("a verifier key is name+ID+key")
     public = decode(key)
     if written_id != key_id(name, public).hex():
@@ -84,12 +85,17 @@ def verify(public: bytes, signature: bytes, message: bytes) -> bool:
     """Whether the signature by this key over this message counts."""
     if len(signature) != crypto_sign_BYTES or len(public) != crypto_sign_PUBLICKEYBYTES:
         return False
-    if signature[:32] in SMALL_ORDER:
+    if signature[:32] in SMALL_ORDER or not _is_canonical(signature):
         return False
     signed = signature + message
     # The binding's own crypto_sign_open copies the message out; without a place to put it, libsodium only verifies.
     refused: int = lib.crypto_sign_open(ffi.NULL, ffi.NULL, signed, len(signed), public)
     return refused == 0
+
+
+def _is_canonical(point: bytes) -> bool:
+    """Whether y of an encoded point is below 2**255 - 19 (RFC 8032 section 5.1.3 step 1)."""
+    return point[31] & 0x7F != 0x7F or point[0] < 0xED or point[1:31] != _ALL_ONES
 
 
 def public_of(seed: bytes) -> bytes:

@@ -49,7 +49,7 @@ class Frontier(NamedTuple):
     @classmethod
     def parse(cls, size: int, octets: bytes) -> "Frontier":
         """A frontier as it was stored; raises Malformed where size and octets disagree."""
-        if len(octets) != HASH * size.bit_count():
+        if size < 0 or len(octets) != HASH * size.bit_count():
             raise Malformed(f"a frontier of {len(octets)} octets for a log of {size}")
         return cls(size, tuple(octets[n : n + HASH] for n in range(0, len(octets), HASH)))
 

@@ -10,8 +10,9 @@ from ledger.log import base64s
 from ledger.log.malformed import Malformed
 
 DASH = "— "  # an em dash and a space
-NAME = re.compile(r"[^\s+]+")
+NAME = re.compile(r"[^\s+\x00-\x1f\ud800-\udfff]+")
 MOST = 1_000_000  # octets of a note of any kind
+LINES_MOST = 100  # signature lines of a note of any kind
 
 
 class SignatureLine(NamedTuple):
@@ -44,6 +45,9 @@ def open_note(note: bytes) -> tuple[bytes, tuple[SignatureLine, ...]]:
     text, empty, lines = note.rpartition(b"\n\n")
     if not empty or not lines.endswith(b"\n") or len(note) > MOST:
         raise Malformed("a note is a text, an empty line, signature lines, each with LF")
+    count = lines.count(b"\n")
+    if count > LINES_MOST:
+        raise Malformed(f"{count} signature lines, where {LINES_MOST} are the most")
     return text + b"\n", tuple(parse_line(line) for line in lines.decode().split("\n")[:-1])
 
 

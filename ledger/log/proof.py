@@ -16,6 +16,7 @@ from ledger.log.malformed import Malformed
 
 HEADER = "c2sp.org/tlog-proof@v1"
 INDEX = re.compile(r"index (0|[1-9][0-9]{0,18})", re.ASCII)
+INDEX_MOST = 2**63 - 2  # of the last leaf of the largest log
 
 
 class Proof(NamedTuple):
@@ -33,12 +34,13 @@ def format(index: int, path: Sequence[bytes], checkpoint: bytes) -> bytes:
 
 
 def parse(octets: bytes) -> Proof:
-    """The parts of a proof; raises Malformed. An `extra` line is not of ours and refused."""
+    """The parts of a proof; raises Malformed. The checkpoint is not looked into; an `extra` line, which is not of
+    ours, is refused."""
     front, empty, checkpoint = octets.partition(b"\n\n")
-    if not empty or not front.isascii():
+    if not empty or not front.isascii() or not checkpoint.endswith(b"\n"):
         raise Malformed("a proof is header, index and path, an empty line, a checkpoint")
     header, *rest = front.decode().split("\n")
     matched = INDEX.fullmatch(rest[0]) if rest else None
-    if header != HEADER or matched is None or len(rest) - 1 > merkle.PATH_MOST:
-        raise Malformed(f"a proof begins with {HEADER!r} and an index, and has at most 63 hashes")
+    if header != HEADER or matched is None or int(matched[1]) > INDEX_MOST or len(rest) - 1 > merkle.PATH_MOST:
+        raise Malformed(f"a proof begins with {HEADER!r} and an index, and has at most {merkle.PATH_MOST} hashes")
     return Proof(int(matched[1]), tuple(base64s.decode(line, merkle.HASH) for line in rest[1:]), checkpoint)

@@ -28,6 +28,8 @@ def split(octets: bytes) -> tuple[bytes, bytes]:
     """Salt and JSON text of a line; raises Malformed. The JSON is not looked into."""
     if len(octets) > MOST:
         raise Malformed(f"a salted line of {len(octets)} octets, where {MOST} are the most")
+    if b"\n" in octets:
+        raise Malformed("a salted line holds a line end")
     if len(octets) < _SALT_TEXT + 2 or octets[_SALT_TEXT : _SALT_TEXT + 1] != b" " or not octets[:_SALT_TEXT].isascii():
         raise Malformed("a salted line is base64 of 16 octets, a space, a JSON value")
     return base64s.decode(octets[:_SALT_TEXT].decode(), SALT), octets[_SALT_TEXT + 1 :]

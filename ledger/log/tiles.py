@@ -1,6 +1,7 @@
 """Tiles (C2SP `tlog-tiles`): the tree cut into pieces of height 8, each 256 hashes wide.
 
-Tile (level, index) holds the hashes of nodes (8 * level, 256 * index ...). Full tiles never change.
+Tile (level, index) holds the hashes of nodes (8 * level, 256 * index ...). Full tiles never change. The path of a
+partial one ends in its width, such as tile/0/x001/x234/067.p/112.
 """
 
 import re
@@ -12,8 +13,8 @@ from ledger.log.malformed import Malformed
 
 HEIGHT = 8
 WIDTH = 256
-LEVELS = 6  # 0 to 5: more than 2^47 leaves are not to be had
-_PATH = re.compile(r"tile/([0-5]|entries)/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?", re.ASCII)
+LEVEL = r"[0-9]|[1-5][0-9]|6[0-3]"
+_PATH = re.compile(rf"tile/({LEVEL}|entries)/((?:x[0-9]{{3}}/){{0,5}}[0-9]{{3}})(?:\.p/([1-9][0-9]{{0,2}}))?", re.ASCII)
 
 
 def full_tiles(old: int, new: int) -> Iterator[tuple[int, int]]:
@@ -32,10 +33,11 @@ def hash_of_tile(octets: bytes) -> bytes:
 
 
 class TileNodes:
-    """The nodes of a tree whose tiles can be read: `read(level, index, width)` gives the first `width` hashes."""
+    """The nodes of a tree whose tiles can be read: `read(level, index, width)` gives the first `width` hashes, and a
+    call raises Malformed where they are more or fewer. With the tree's `size` a tile at its edge is read whole, once."""
 
-    def __init__(self, read: Callable[[int, int, int], bytes]):
-        self._read = read
+    def __init__(self, read: Callable[[int, int, int], bytes], size: int | None = None):
+        self._read, self._size = read, size
         self._kept: dict[tuple[int, int, int], bytes] = {}
 
     def __call__(self, level: int, index: int) -> bytes:
@@ -49,10 +51,15 @@ class TileNodes:
 
     def _tile(self, level: int, index: int, width: int) -> bytes:
         """A tile, read once in the life of this reader."""
+        if self._size is not None:
+            width = max(width, min(WIDTH, (self._size >> HEIGHT * level) - WIDTH * index))
         for known in (WIDTH, width):
             if (level, index, known) in self._kept:
                 return self._kept[level, index, known]
-        self._kept[level, index, width] = octets = self._read(level, index, width)
+        octets = self._read(level, index, width)
+        if len(octets) != width * merkle.HASH:
+            raise Malformed(f"tile {index} of level {level}: {len(octets)} octets, where {width} hashes belong")
+        self._kept[level, index, width] = octets
         return octets
 
 
@@ -83,6 +90,6 @@ def parse_path(path: str) -> TilePath:
     level, digits, width = matched.groups()
     index = int(digits.replace("x", "").replace("/", ""))
     named = TilePath(None if level == "entries" else int(level), index, int(width) if width else WIDTH)
-    if tile_path(*named) != path or index >= 1 << 55:
+    if tile_path(*named) != path or named.width > WIDTH:
         raise Malformed(f"not the canonical path of a tile: {path[:60]!r}")
     return named

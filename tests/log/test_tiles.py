@@ -1,0 +1,193 @@
+"""Tiles: the paths of C2SP, a published log read through its tiles, and every size to 300 and beyond 65,536."""
+
+from base64 import b64decode
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.log import checkpoint, keys, merkle, tiles
+from ledger.log.malformed import Malformed
+from ledger.log.tiles import TileNodes, TilePath
+from tests.log.data import load
+from tests.log.naive import NaiveTree
+
+PATHS = load("tiles/paths.json")
+LOG = load("tiles/tessera-testlog.json")
+TREE = NaiveTree([b"%d" % n for n in range(600)])
+
+
+# --- paths
+
+
+@pytest.mark.parametrize("case", PATHS["tile"] + PATHS["entries"], ids=lambda case: case["path"])
+def test_published_paths(case: dict[str, Any]) -> None:
+    named = TilePath(case.get("level"), case["index"], case["partial"] or tiles.WIDTH)
+    assert tiles.tile_path(*named) == case["path"]
+    assert tiles.parse_path(case["path"]) == named
+
+
+@pytest.mark.parametrize("case", PATHS["parse"], ids=lambda case: f"{case['level']}/{case['index']}")
+def test_published_paths_good_and_bad(case: dict[str, Any]) -> None:
+    path = f"tile/{case['level']}/{case['index']}"
+    if case.get("error"):
+        with pytest.raises(Malformed, match="path of a tile"):
+            tiles.parse_path(path)
+    else:
+        wanted = TilePath(case["want_level"], case["want_index"], case["want_partial"] or tiles.WIDTH)
+        assert tiles.parse_path(path) == wanted
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["tile/0/000.p/257", "tile/0/000.p/300", "tile/0/000.p/0", "tile/0/000.p/01", "tile/00/000", "tile/0/x000/001",
+     "tile/0/x000/000", "tile/0/1", "tile/0/0000", "tile/0/000/", "/tile/0/000", "tile/0/000\n", "tile/0/٠٠٠",
+     "tile/Entries/000", "tile/entries/x1/000", "tile/0/" + "x999/" * 2000 + "999", "tile/8/0/000", "",
+     "tile/0/000.P/1"],
+)  # fmt: skip
+def test_any_other_spelling_is_refused(path: str) -> None:
+    with pytest.raises(Malformed, match="path of a tile"):
+        tiles.parse_path(path)
+
+
+@given(st.none() | st.integers(0, 63), st.integers(0, 10**18 - 1), st.integers(1, 256))
+def test_a_path_is_read_back(level: int | None, index: int, width: int) -> None:
+    assert tiles.parse_path(tiles.tile_path(level, index, width)) == (level, index, width)
+
+
+@given(st.from_regex(tiles._PATH, fullmatch=True))
+def test_what_is_read_is_written_the_same(path: str) -> None:
+    try:
+        named = tiles.parse_path(path)
+    except Malformed:
+        return
+    assert tiles.tile_path(*named) == path
+
+
+# --- which tiles are full
+
+
+@pytest.mark.parametrize("case", PATHS["partial_widths"], ids=lambda case: str(case["tree_size"]))
+def test_published_counts_of_full_tiles(case: dict[str, Any]) -> None:
+    full = list(tiles.full_tiles(0, case["tree_size"]))
+    for level, widths in case["level_widths"].items():
+        assert [index for at, index in full if at == int(level)] == list(range(widths["full"]))
+
+
+@given(st.lists(st.integers(0, 2**25), min_size=2, max_size=5).map(sorted))
+def test_each_tile_becomes_full_once_however_a_log_grows(sizes: list[int]) -> None:
+    first, last = sizes[0] // 2**14 * 2**14, sizes[-1] // 2**14 * 2**14
+    stops = [first, *(size for size in sizes if first < size < last), last]
+    grown = [tile for old, new in pairwise(stops) for tile in tiles.full_tiles(old, new)]
+    assert sorted(grown) == sorted(tiles.full_tiles(first, last))
+    assert len(set(grown)) == len(grown)
+
+
+def test_lower_levels_come_first_for_the_higher_are_made_of_them() -> None:
+    assert list(tiles.full_tiles(255, 257)) == [(0, 0)]
+    assert list(tiles.full_tiles(256, 511)) == []
+    assert list(tiles.full_tiles(65_279, 65_536)) == [(0, 254), (0, 255), (1, 0)]
+
+
+# --- nodes read from tiles
+
+
+def tile_of(level: int, index: int, width: int) -> bytes:
+    """A tile of the naive tree."""
+    span = 256**level
+    return b"".join(TREE.mth(n * span, (n + 1) * span) for n in range(256 * index, 256 * index + width))
+
+
+def test_proofs_from_tiles_at_every_size() -> None:
+    nodes = TileNodes(tile_of)
+    for size in [*range(1, 301), 511, 512, 513, 599, 600]:
+        assert merkle.root_from_nodes(size, nodes) == TREE.root(size)
+        for index in {0, size // 2, size - 1}:
+            assert merkle.inclusion_path(index, size, nodes) == TREE.path(index, 0, size)
+        for old in {1, size // 2 or 1, size}:
+            assert merkle.consistency_path(old, size, nodes) == TREE.proof(old, size)
+
+
+def test_only_tiles_of_the_size_are_asked_for() -> None:
+    asked: set[tuple[int, int, int]] = set()
+
+    def read(level: int, index: int, width: int) -> bytes:
+        asked.add((level, index, width))
+        return tile_of(level, index, width)
+
+    merkle.inclusion_path(599, 600, TileNodes(read))
+    assert asked == {(1, 0, 2), (0, 2, 64), (0, 2, 80), (0, 2, 84), (0, 2, 86), (0, 2, 87), (0, 2, 88)} & asked
+    assert all((256 * index + width) * 256**level <= 600 for level, index, width in asked)
+
+
+def test_a_tile_is_read_once() -> None:
+    asked = []
+
+    def read(level: int, index: int, width: int) -> bytes:
+        asked.append((level, index, width))
+        return tile_of(level, index, width)
+
+    nodes = TileNodes(read)
+    for _ in range(2):
+        merkle.inclusion_path(0, 512, nodes)
+    assert len(asked) == len(set(asked))
+
+
+@pytest.mark.parametrize("change", [-32, -1, 1, 32])
+def test_a_tile_of_another_length_is_refused(change: int) -> None:
+    def read(level: int, index: int, width: int) -> bytes:
+        return bytes(width * 32 + change)
+
+    with pytest.raises(Malformed, match="tile 0 of level 0"):
+        merkle.inclusion_path(0, 3, TileNodes(read))
+
+
+# --- a published log
+
+
+def published(level: int, index: int, width: int) -> bytes:
+    """A tile of the published log."""
+    return b64decode(LOG["tiles"][tiles.tile_path(level, index, width)])
+
+
+def bundle(octets: bytes) -> list[bytes]:
+    """The entries of a bundle: each after its length in two octets (C2SP tlog-tiles)."""
+    entries = []
+    while octets:
+        length = int.from_bytes(octets[:2])
+        entries.append(octets[2 : 2 + length])
+        octets = octets[2 + length :]
+    return entries
+
+
+def test_a_published_log_is_read_through_its_tiles() -> None:
+    origin, public = keys.parse_vkey(LOG["vkey"])
+    leaves = [merkle.leaf_hash(entry.encode()) for entry in LOG["entries"]]
+    nodes = TileNodes(published)
+    roots = {}
+    for size, note in LOG["checkpoints"].items():
+        if size == "0":
+            continue  # ours are never of an empty log
+        signed = checkpoint.verify(note.encode(), origin, public)
+        assert signed.size == int(size)
+        assert signed.root == merkle.root_from_nodes(signed.size, nodes) == merkle.root(leaves[: signed.size])
+        roots[signed.size] = signed.root
+        for index in range(signed.size):
+            path = merkle.inclusion_path(index, signed.size, nodes)
+            assert merkle.verify_inclusion(leaves[index], index, signed.size, path, signed.root)
+    for old, new in pairwise(roots):
+        assert merkle.verify_consistency(old, new, roots[old], roots[new], merkle.consistency_path(old, new, nodes))
+
+
+def test_the_published_bundles_hold_the_entries() -> None:
+    for path, octets in LOG["tiles"].items():
+        named = tiles.parse_path(path)
+        if named.level is None:
+            assert bundle(b64decode(octets)) == [entry.encode() for entry in LOG["entries"][: named.width]]
+
+
+def test_the_checkpoint_of_an_empty_log_is_refused() -> None:
+    with pytest.raises(Malformed, match="empty log"):
+        checkpoint.verify(LOG["checkpoints"]["0"].encode(), *keys.parse_vkey(LOG["vkey"]))
