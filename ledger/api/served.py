@@ -11,6 +11,7 @@ from ledger.intake.submission import Prepared
 from ledger.log import checkpoint
 from ledger.sequencer.sequencer import Logged, Sequencer, Sign
 from ledger.service.door import Door, no_trouble
+from ledger.service.receipts import Receipts
 from ledger.store import queries
 from ledger.store.database import Store
 from ledger.store.errors import Unavailable
@@ -38,6 +39,7 @@ class Served:
         self._sequencer = Sequencer(self.door, sign)
         self.news = News(store, head.ledger_id, lambda: self.checkpoint()[0])
         self.streams = 0  # open now
+        self.receipts = Receipts(store, head.ledger_id)
         self._closed = False
 
     def close(self) -> None:

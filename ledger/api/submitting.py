@@ -4,6 +4,7 @@ The answer to one is a receipt (201 for an entry made now, 200 for one that the 
 Many at once are answered 200 with `{"outcomes": [{"status", "receipt" or "problem"}]}`, in order, none dropped.
 """
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from ledger.intake.submission import Prepared
 from ledger.log import checkpoint, entry
 from ledger.sequencer.sequencer import Logged
 from ledger.service.door import Accepted, Defect
-from ledger.service.receipts import receipt_of
+from ledger.service.receipts import Wanted
 from ledger.store import logins, queries
 from ledger.store.errors import Unavailable
 
@@ -32,22 +33,26 @@ class Answer(NamedTuple):
     id: bytes
 
 
+Waiting = tuple[Prepared, "Future[Logged]"]
+
+
 def submit_one(served: Served, octets: bytes) -> Answer:
     """The answer to one submission; raises Problem or Unavailable."""
     prepared = served.door.verify(octets)
     if isinstance(prepared, Refusal):
         raise of_refusal(prepared)
-    (future,) = served.put([prepared])
-    return _answer(served, prepared, future)
+    (answer,) = _answers(served, list(zip([prepared], served.put([prepared]), strict=True)))
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def submit_many(served: Served, submissions: list[str]) -> list[dict[str, Any]]:
     """One outcome a submission, in order. Raises Unavailable only where nothing was submitted at all."""
     verified = [_verify(served, submission) for submission in submissions]
     accepted = [item for item in verified if isinstance(item, Prepared)]
-    futures = iter(served.put(accepted))
-    waiting = [item if isinstance(item, Refusal) else (item, next(futures)) for item in verified]
-    return [_outcome(served, item) for item in waiting]
+    answers = iter(_answers(served, list(zip(accepted, served.put(accepted), strict=True))))
+    return [_outcome(of_refusal(item) if isinstance(item, Refusal) else next(answers)) for item in verified]
 
 
 def _verify(served: Served, submission: str) -> Prepared | Refusal:
@@ -58,40 +63,58 @@ def _verify(served: Served, submission: str) -> Prepared | Refusal:
     return served.door.verify(octets)
 
 
-def _outcome(served: Served, item: Refusal | tuple[Prepared, "Future[Logged]"]) -> dict[str, Any]:
-    try:
-        if isinstance(item, Refusal):
-            raise of_refusal(item)
-        answer = _answer(served, *item)
-    except Unavailable as error:
-        return _failed(of_unavailable(error))
-    except Problem as problem:
-        return _failed(problem)
-    return {"status": answer.status, "receipt": answer.receipt}
-
-
-def _failed(problem: Problem) -> dict[str, Any]:
-    body = problem.body
+def _outcome(answer: "Answer | Problem | Unavailable") -> dict[str, Any]:
+    if isinstance(answer, Answer):
+        return {"status": answer.status, "receipt": answer.receipt}
+    body = (of_unavailable(answer) if isinstance(answer, Unavailable) else answer).body
     return {"status": body["status"], "problem": body}
 
 
-def _answer(served: Served, prepared: Prepared, future: "Future[Logged]") -> Answer:
-    outcome, note = answer_of(future)
-    if isinstance(outcome, Refusal):
-        raise of_refusal(outcome)
-    if isinstance(outcome, Defect):
-        raise Problem("defect", id=prepared.instruction.id.hex(), what="nothing of the instruction was written")
-    return Answer(201 if isinstance(outcome, Accepted) else 200, _receipt(served, prepared, outcome, note),
-                  prepared.instruction.id)  # fmt: skip
+def _answers(served: Served, waiting: Sequence[Waiting]) -> list["Answer | Problem | Unavailable"]:
+    """What each came to, in order; the receipts of one batch are made together."""
+    answers: list[Any] = [_logged(*item) for item in waiting]
+    for note in dict.fromkeys(one.checkpoint for one in answers if isinstance(one, Logged)):
+        places = [n for n, one in enumerate(answers) if isinstance(one, Logged) and one.checkpoint == note]
+        batch = [(waiting[n][0], answers[n].outcome) for n in places]
+        for n, answer in zip(places, _accepted(served, batch, note), strict=True):
+            answers[n] = answer
+    return answers
 
 
-def _receipt(served: Served, prepared: Prepared, outcome: Accepted | Repeat, note: bytes) -> dict[str, Any]:
-    """The receipt for whoever signed here and is a party; for others the log index and the entry."""
-    for holder in _signers(served, prepared):
-        receipt = receipt_of(served.store, served.ledger_id, outcome.log_index, holder, note)
-        if receipt is not None:
-            return receipt
-    return {"entry": public_line(served, outcome.log_index, note)}
+def _accepted(
+    served: Served, batch: Sequence[tuple[Prepared, Accepted | Repeat]], note: bytes
+) -> Sequence[Answer | Unavailable]:
+    """The answers to what is in the log, covered by one checkpoint."""
+    try:
+        receipts = _receipts(served, batch, note)
+    except Unavailable as error:
+        return [error] * len(batch)
+    return [
+        Answer(201 if isinstance(outcome, Accepted) else 200, receipt, prepared.instruction.id)
+        for (prepared, outcome), receipt in zip(batch, receipts, strict=True)
+    ]
+
+
+def _logged(prepared: Prepared, future: "Future[Logged]") -> "Logged | Problem | Unavailable":
+    """What a future came to: in the log, or why not."""
+    try:
+        logged = answer_of(future)
+    except Unavailable as error:
+        return error
+    if isinstance(logged.outcome, Refusal):
+        return of_refusal(logged.outcome)
+    if isinstance(logged.outcome, Defect):
+        return Problem("defect", id=prepared.instruction.id.hex(), what="nothing of the instruction was written")
+    return logged
+
+
+def _receipts(served: Served, batch: Sequence[tuple[Prepared, Accepted | Repeat]], note: bytes) -> list[dict[str, Any]]:
+    """The receipts for whoever signed here and is a party; for others the log index and the entry."""
+    wanted = [Wanted(outcome.log_index, _signers(served, prepared)) for prepared, outcome in batch]
+    return [
+        receipt if receipt is not None else {"entry": public_line(served, one.log_index, note)}
+        for one, receipt in zip(wanted, served.receipts.of(wanted, note), strict=True)
+    ]
 
 
 def _signers(served: Served, prepared: Prepared) -> list[bytes]:

@@ -27,7 +27,7 @@ from ledger.api.submitting import MANY, MANY_MOST, SUBMISSION_MOST, submit_many,
 from ledger.core.accounts import Account, Movement
 from ledger.log import entry as entries
 from ledger.log import keys, proof
-from ledger.service.receipts import receipt_of
+from ledger.service.receipts import Wanted
 from ledger.store import queries
 from ledger.store.errors import StoreError, Unavailable
 from ledger.store.logins import Token
@@ -162,7 +162,7 @@ def _receipt(one: Served, log_index: int, holder: bytes) -> dict[str, Any] | Non
     size, note = one.checkpoint()
     if log_index >= size:
         raise Unavailable("logged, but not signed yet")
-    return receipt_of(one.store, one.ledger_id, log_index, holder, note)
+    return one.receipts.of([Wanted(log_index, [holder])], note)[0]
 
 
 # --- accounts
@@ -231,7 +231,7 @@ def show_entry(ledger: str, log_index: int) -> Response:
     shown = _public(found, note)
     if reader is None:
         return public(json_response(shown))
-    if receipt := receipt_of(one.store, one.ledger_id, log_index, reader.holder, note):
+    if receipt := one.receipts.of([Wanted(log_index, [reader.holder])], note)[0]:
         shown["receipt"] = receipt
     return json_response(shown)
 

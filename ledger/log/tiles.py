@@ -34,7 +34,8 @@ def hash_of_tile(octets: bytes) -> bytes:
 
 class TileNodes:
     """The nodes of a tree whose tiles can be read: `read(level, index, width)` gives the first `width` hashes, and a
-    call raises Malformed where they are more or fewer. With the tree's `size` a tile at its edge is read whole, once."""
+    call raises Malformed where they are more or fewer. With the tree's `size` a tile at its edge is read whole,
+    once."""
 
     def __init__(self, read: Callable[[int, int, int], bytes], size: int | None = None):
         self._read, self._size = read, size

@@ -58,4 +58,4 @@ class Lookups:
         with self._store.read() as connection:
             if not 0 < size <= read_head(connection, self._ledger_id).size:
                 raise _Absent
-            return merkle.root_from_nodes(size, nodes(rows_of(connection, self._ledger_id)))
+            return merkle.root_from_nodes(size, nodes(rows_of(connection, self._ledger_id), size))

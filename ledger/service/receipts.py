@@ -1,20 +1,43 @@
-"""The receipt of an entry for whoever asks: the rows gathered, the paths made, the rest is `ledger.receipts`."""
+"""Receipts of entries for whoever asks: the rows gathered, the paths made, the rest is `ledger.receipts`.
 
-from collections.abc import Iterable
-from typing import Any
+What never changes is remembered, a bounded number of each: entries that made keys live, the keys themselves, and the
+tree's nodes over complete subtrees. So the receipts of one batch cost two statements and a few hashes each.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from ledger.core.accounts import ACCOUNTS
 from ledger.core.keys import KEYS
+from ledger.core.machine import FORMS
 from ledger.log import checkpoint as checkpoints
 from ledger.log import keys, merkle, notes
-from ledger.receipts.making import KeyEntry, Proved, Reader, is_party, make
+from ledger.receipts.making import KeyEntry, Proved, Reader, is_party, make, signer_names
 from ledger.store import schema
 from ledger.store.database import Store
 from ledger.store.log import EntryRow, nodes
 from ledger.store.rows import rows_of
+
+NODES = 100_000  # remembered; 32 octets each
+KEYS_MOST = 10_000  # remembered, and the entries that made them live
+_FIELDS = tuple({f'"{name}":"'.encode() for form in FORMS.values() for name, _ in form.texts()})
+
+
+class Wanted(NamedTuple):
+    """The receipt of one entry, for the first of these holders that is a party."""
+
+    log_index: int
+    readers: Sequence[bytes]
+
+
+class SigningKey(NamedTuple):
+    """A key that signed: where it became live."""
+
+    since: int
+    public: bytes
 
 
 def receipt_of(
@@ -22,75 +45,156 @@ def receipt_of(
 ) -> dict[str, Any] | None:
     """The receipt of the entry at this log index, under a checkpoint that covers it, with what this holder may see;
     None where the holder is no party, or nobody asks. Raises Unavailable."""
-    size = checkpoints.parse(checkpoint).size
-    if reader is None or not 0 <= log_index < size:
-        return None
-    with store.read() as connection:
-        gathered = _Gathered(connection, ledger_id, size)
-        proved = gathered.proved([log_index]).get(log_index)
-        if proved is None:
-            return None
-        who = Reader(reader.hex(), gathered.accounts_of(reader))
-        if not is_party(proved, who):
-            return None
-        return make(proved, who, gathered.texts(log_index), gathered.keys(proved), checkpoint)
+    readers = [reader] if reader is not None else []
+    return Receipts(store, ledger_id).of([Wanted(log_index, readers)], checkpoint)[0]
+
+
+class Receipts:
+    """Makes the receipts of one ledger. Threads may share it."""
+
+    def __init__(self, store: Store, ledger_id: int):
+        self.store, self.ledger_id = store, ledger_id
+        self.nodes: dict[tuple[int, int], bytes] = {}
+        self.rows: dict[int, EntryRow] = {}
+        self.signing_keys: dict[tuple[bytes, bytes], SigningKey] = {}
+
+    def of(self, wanted: Sequence[Wanted], checkpoint: bytes) -> list[dict[str, Any] | None]:
+        """A receipt for each that is wanted, all under one checkpoint; None where no reader is a party, or the
+        checkpoint does not cover the entry. Raises Unavailable."""
+        size = checkpoints.parse(checkpoint).size
+        indexes = {one.log_index for one in wanted if one.readers and 0 <= one.log_index < size}
+        with self.store.read() as connection:
+            gathered = _Gathered(connection, self, size)
+            rows = gathered.rows(indexes)
+            texts = gathered.texts(rows)
+            return [
+                gathered.receipt(rows[one.log_index], one.readers, texts, checkpoint) if one.log_index in rows else None
+                for one in wanted
+            ]
+
+
+def _kept(known: dict[Any, Any], most: int, key: Any, value: Any) -> Any:
+    """Remember a value; a full memory is emptied, as all in it can be had again."""
+    if len(known) >= most:
+        known.clear()
+    known[key] = value
+    return value
 
 
 class _Gathered:
-    """What a receipt needs, read in one state of the database."""
+    """What receipts need, read in one state of the database."""
 
-    def __init__(self, connection: Connection, ledger_id: int, size: int):
-        self._connection, self._ledger_id, self._size = connection, ledger_id, size
-        self._node = nodes(rows_of(connection, ledger_id))
+    def __init__(self, connection: Connection, receipts: Receipts, size: int):
+        self._connection, self._receipts, self._size = connection, receipts, size
+        self._ledger_id = receipts.ledger_id
+        self._read_node = nodes(rows_of(connection, self._ledger_id), size)
 
-    def proved(self, indexes: Iterable[int]) -> dict[int, Proved]:
-        """Entries with their paths, by log index; without those whose notes were erased."""
+    def receipt(
+        self, row: EntryRow, readers: Sequence[bytes], texts: dict[int, list[tuple[str, bytes]]], checkpoint: bytes
+    ) -> dict[str, Any] | None:
+        """The receipt of an entry for the first of these readers that is a party."""
+        proved = self._proved(row)
+        signers = set(signer_names(proved.note))
+        for holder in readers:
+            name = holder.hex()
+            # A signer is shown all, so whose accounts the lines name need not be known.
+            reader = Reader(name, frozenset() if name in signers else self._accounts_of(holder))
+            if is_party(proved, reader):
+                return make(proved, reader, texts.get(row.log_index, []), self._keys(proved), checkpoint)
+        return None
+
+    def rows(self, indexes: Iterable[int]) -> dict[int, EntryRow]:
+        """Entries by log index, without those whose notes were erased."""
         table = schema.entry
-        wanted = select(table).where(table.c.ledger_id == self._ledger_id, table.c.log_index.in_(indexes))
-        rows = [EntryRow(*row) for row in self._connection.execute(wanted)]
-        return {row.log_index: self._proved(row, row.note) for row in rows if row.note is not None}
+        wanted = select(table).where(table.c.ledger_id == self._ledger_id, table.c.log_index.in_(sorted(indexes)))
+        rows = [EntryRow(*row) for row in self._connection.execute(wanted)] if indexes else []
+        return {row.log_index: row for row in rows if row.note is not None}
 
-    def _proved(self, row: EntryRow, note: bytes) -> Proved:
+    def texts(self, rows: dict[int, EntryRow]) -> dict[int, list[tuple[str, bytes]]]:
+        """The free texts that are still kept, by log index: field and line."""
+        indexes = [n for n, row in rows.items() if any(field in (row.note or b"") for field in _FIELDS)]
+        found: dict[int, list[tuple[str, bytes]]] = {}
+        if not indexes:
+            return found
+        table = schema.free_text
+        wanted = select(table.c.log_index, table.c.field, table.c.line).where(
+            table.c.ledger_id == self._ledger_id, table.c.log_index.in_(indexes)
+        )
+        for log_index, field, line in self._connection.execute(wanted):
+            found.setdefault(log_index, []).append((field, line))
+        for log_index in (n for n in indexes if b'"profile":"' in (rows[n].note or b"")):
+            for line in self._profile(rows[log_index]):
+                found.setdefault(log_index, []).append(("profile", line))
+        return found
+
+    def _profile(self, row: EntryRow) -> Sequence[bytes]:
+        """The member's profile, if it is still the one that this entry brought."""
+        table = schema.profile
+        member = row.id if row.kind == "admit" else _member_in(row)
+        wanted = select(table.c.line).where(
+            table.c.ledger_id == self._ledger_id, table.c.member == member, table.c.log_index == row.log_index
+        )
+        return self._connection.execute(wanted).scalars().all()
+
+    def _proved(self, row: EntryRow) -> Proved:
         path = tuple(merkle.inclusion_path(row.log_index, self._size, self._node))
         legs = tuple(row.legs.split(b"\n")) if row.legs else ()
         events = tuple(row.event_lines.split(b"\n"))
-        return Proved(row.log_index, row.time, note, row.note_hash, row.events_root, legs, events, path)
+        return Proved(row.log_index, row.time, row.note or b"", row.note_hash, row.events_root, legs, events, path)
 
-    def accounts_of(self, holder: bytes) -> frozenset[str]:
+    def _node(self, level: int, index: int) -> bytes:
+        """The root of a complete subtree, which never changes."""
+        known = self._receipts.nodes
+        found: bytes | None = known.get((level, index))
+        if found is None:
+            found = _kept(known, NODES, (level, index), self._read_node(level, index))
+        return found
+
+    def _accounts_of(self, holder: bytes) -> frozenset[str]:
         """The ids of the accounts that this holder may read as its own."""
         table = schema.PROJECTIONS[ACCOUNTS]
         wanted = select(table.c.id).where(table.c.ledger_id == self._ledger_id, table.c.member == holder)
         return frozenset(id.hex() for id in self._connection.execute(wanted).scalars())
 
-    def texts(self, log_index: int) -> list[tuple[str, bytes]]:
-        """The free texts that are still kept: field and line."""
-        texts, profile = schema.free_text, schema.profile
-        of_entry = select(texts.c.field, texts.c.line).where(
-            texts.c.ledger_id == self._ledger_id, texts.c.log_index == log_index
-        )
-        of_member = select(profile.c.line).where(
-            profile.c.ledger_id == self._ledger_id, profile.c.log_index == log_index
-        )
-        found = [(field, bytes(line)) for field, line in self._connection.execute(of_entry)]
-        return found + [("profile", bytes(line)) for line in self._connection.execute(of_member).scalars()]
+    # --- what made the keys live
 
-    def keys(self, proved: Proved) -> list[KeyEntry]:
+    def _keys(self, proved: Proved) -> list[KeyEntry]:
         """The genesis, and the entries that made each other signing key live, in log order."""
-        later = [(since, public) for since, public in self._signing_keys(proved) if since not in (0, proved.log_index)]
-        entries = self.proved({0, *(since for since, _ in later)})  # the notes of key entries are never erased
-        shown = [KeyEntry(entries[since], _place_of(public, entries[since].events)) for since, public in sorted(later)]
+        later = sorted(key for key in self._signing_keys(proved) if key.since not in (0, proved.log_index))
+        entries = {since: self._proved(self._key_row(since)) for since in {0, *(key.since for key in later)}}
+        shown = [KeyEntry(entries[since], _place_of(public, entries[since].events)) for since, public in later]
         return [KeyEntry(entries[0], None), *shown]
 
-    def _signing_keys(self, proved: Proved) -> list[tuple[int, bytes]]:
-        """Log index and public key of each key that signed the note."""
-        signed = {(bytes.fromhex(line.name[-32:]), line.key_id): line.name for line in notes.open_note(proved.note)[1]}
-        table = schema.PROJECTIONS[KEYS]
-        wanted = select(table.c.holder, table.c.since, table.c.public).where(
-            table.c.ledger_id == self._ledger_id, table.c.holder.in_({holder for holder, _ in signed})
-        )
-        names = {holder: name for (holder, _), name in signed.items()}
-        return [(since, public) for holder, since, public in self._connection.execute(wanted)
-                if (holder, keys.key_id(names[holder], public)) in signed]  # fmt: skip
+    def _key_row(self, log_index: int) -> EntryRow:
+        """An entry that made a key live; the notes of those are never erased."""
+        known = self._receipts.rows
+        found = known.get(log_index)
+        if found is None:
+            found = _kept(known, KEYS_MOST, log_index, self.rows([log_index])[log_index])
+        return found
+
+    def _signing_keys(self, proved: Proved) -> list[SigningKey]:
+        """Each key that signed the note."""
+        lines = notes.open_note(proved.note)[1]
+        return [self._signing_key(line) for line in lines]
+
+    def _signing_key(self, line: notes.SignatureLine) -> SigningKey:
+        known, holder = self._receipts.signing_keys, bytes.fromhex(line.name[-32:])
+        if (holder, line.key_id) not in known:
+            table = schema.PROJECTIONS[KEYS]
+            wanted = select(table.c.since, table.c.public).where(
+                table.c.ledger_id == self._ledger_id, table.c.holder == holder
+            )
+            for since, public in self._connection.execute(wanted):
+                _kept(known, KEYS_MOST, (holder, keys.key_id(line.name, public)), SigningKey(since, public))
+        return known[holder, line.key_id]
+
+
+def _member_in(row: EntryRow) -> bytes:
+    """The member that an entry with a profile is about."""
+    note = row.note or b""
+    start = note.index(b'"member":"') + 10
+    return bytes.fromhex(note[start : start + 32].decode())
 
 
 def _place_of(public: bytes, events: tuple[bytes, ...]) -> int:

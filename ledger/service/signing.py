@@ -17,7 +17,7 @@ def signing(signer: Signer, store: Store, ledger_id: int) -> Callable[[Head], by
             size = read_head(connection, ledger_id).size
             if not old <= new <= size:
                 raise SignerRefused(f"a proof from size {old} to {new} was asked for, and the log has {size} entries")
-            return merkle.consistency_path(old, new, nodes(rows_of(connection, ledger_id)))
+            return merkle.consistency_path(old, new, nodes(rows_of(connection, ledger_id), new))
 
     def sign(head: Head) -> bytes:
         if head.root is None:

@@ -113,8 +113,9 @@ def _tile_roots(rows: Rows, level: int, start: int, end: int) -> list[bytes]:
     return [root for (root,) in rows.driver.execute(sql)]
 
 
-def nodes(rows: Rows) -> tiles.TileNodes:
-    """The tree's nodes, read from full tiles, and at the right edge from leaf hashes and the roots of full tiles."""
+def nodes(rows: Rows, size: int | None = None) -> tiles.TileNodes:
+    """The nodes of the tree (of this size, if it is known), read from full tiles, and at the right edge from leaf
+    hashes and the roots of full tiles."""
 
     def read(level: int, index: int, width: int) -> bytes:
         start = index * tiles.WIDTH
@@ -124,7 +125,7 @@ def nodes(rows: Rows) -> tiles.TileNodes:
             return b"".join(_leaf_hashes(rows, start, start + width))
         return b"".join(_tile_roots(rows, level - 1, start, start + width))
 
-    return tiles.TileNodes(read)
+    return tiles.TileNodes(read, size)
 
 
 def _full_tile(rows: Rows, level: int, index: int) -> bytes:

@@ -157,7 +157,7 @@ def public_entry(store: Store, ledger_id: int, log_index: int, size: int) -> Pub
         note, lines = None, b""
         if kind in PUBLIC_KINDS:
             note, lines = connection.execute(select(table.c.note, table.c.event_lines).where(*where)).one()
-        path = merkle.inclusion_path(log_index, size, nodes(rows_of(connection, ledger_id)))
+        path = merkle.inclusion_path(log_index, size, nodes(rows_of(connection, ledger_id), size))
     events = tuple(lines.split(b"\n")) if lines else ()
     return PublicEntry(log_index, time, note_hash, events_root, tuple(path), note, events)
 
