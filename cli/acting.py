@@ -13,12 +13,14 @@ from ledger.ambient.ids import new_id
 from ledger.client.gathering import Gathering, of_draft
 from ledger.client.outcomes import Outcome, Unknown
 from ledger.client.writing import write
+from ledger.core.ledgers import LedgerOpened
 from ledger.core.words import InstructionId
 from ledger.log.instruction import ID
 from ledger.store.errors import Unavailable
 
 PERSON_S = 600  # how long a person's payment may be accepted
 GATHER_S = 604_800  # how long administrators have to sign
+AMOUNTS = ("amount", "available", "balance", "held", "floor", "short_by")  # details of refusals
 
 
 def parse_id(text: str, what: str) -> bytes:
@@ -58,7 +60,7 @@ def administrators_among(info: LedgerInfo, keys: Sequence[Signing], kind: str) -
 def lacking(info: LedgerInfo | None, gathering: Gathering) -> list[str]:
     """Who must still sign, in words. Without a ledger, what the text alone tells."""
     there = gathering.holders
-    own = [f"holder {holder.hex()}" for holder in gathering.registers().values() if holder not in there]
+    own = [f"{who} {holder.hex()}" for holder, who in _registering(gathering) if holder not in there]
     if info is None:
         return own
     needed = info.needed(gathering.kind)
@@ -67,6 +69,14 @@ def lacking(info: LedgerInfo | None, gathering: Gathering) -> list[str]:
         return own
     others = ", ".join(holder.hex() for holder in info.administrators if holder not in there)
     return [*own, f"{needed - signed} more of the administrators {others}"]
+
+
+def _registering(gathering: Gathering) -> list[tuple[bytes, str]]:
+    """The holders whose keys the text makes live, who all sign it, and what they are in it."""
+    asked, _ = gathering.read()
+    if isinstance(asked, LedgerOpened):
+        return [*((one.holder, "administrator") for one in asked.administrators), (asked.clerk.holder, "clerk")]
+    return [(holder, "the new member") for holder in gathering.registers().values()]
 
 
 def finish(session: Session, gathering: Gathering, out: Path | None) -> None:
@@ -122,11 +132,12 @@ def show(session: Session, outcome: Outcome) -> None:
         write_facts([("id", outcome.id), ("log index", outcome.log_index),
                      ("outcome", "accepted before" if outcome.repeat else "accepted")])  # fmt: skip
     if outcome.log_index is None:
-        raise Wrong(refusal_line(outcome))
+        raise Wrong(refusal_line(outcome, session.info))
 
 
-def refusal_line(outcome: Outcome) -> str:
-    """A refusal in one line."""
-    figures = ", ".join(f"{name} {value}" for name, value in outcome.details.items())
+def refusal_line(outcome: Outcome, info: LedgerInfo | None = None) -> str:
+    """A refusal in one line, amounts in units where the ledger is known."""
+    shown = {name: info.amount(value) if info and name in AMOUNTS else value for name, value in outcome.details.items()}
+    figures = ", ".join(f"{name} {value}" for name, value in shown.items())
     said = f"refused, {outcome.reason}: {outcome.message}"
     return " ".join(part for part in (said, f"({figures})" if figures else "", outcome.remedy) if part)

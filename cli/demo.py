@@ -172,9 +172,9 @@ class Demo:
 
     def _report(self, one: Import) -> None:
         session, database = self._session, self._session.database()
-        info, report, total = session.look(), one.report(), sum(database.balances())
+        info, report, total = session.look(), one.report(), database.sum_of_balances()
         members = list(database.members())
-        raised = sum(account.limits_since != account.opened for _, _, accounts in members for account in accounts)
+        raised = sum(account.limits_since != account.opened for listed in members for account in listed.accounts)
         lines = [
             ("Ledger", f"{info.origin}, identity {base64s.encode(info.identity)}"),
             ("Members", f"{len(members):,}, admitted by {info.needed('admit')} of {len(info.administrators)} "
@@ -182,14 +182,14 @@ class Demo:
             ("Payments", f"{report.logged:,} of {report.rows:,} settled, each signed by its payer"),
             ("Volume", info.amount(report.amount)),
             ("Balances", f"sum to {info.amount(total)}"),
-            *((f"Refused: {reason}", f"{count:,} payments at first") for reason, count in one.ever.most_common()),
+            *(("Refused", f"{count:,} payments at first: {reason}") for reason, count in one.ever.most_common()),
             ("Ceilings", f"raised for {raised} accounts by signed instructions; the same texts were sent again"),
-            *((f"Refused still: {reason}", f"{count:,} payments") for reason, count in report.reasons.items()),
+            *(("Refused still", f"{count:,} payments: {reason}") for reason, count in report.reasons.items()),
             ("Receipt", self._receipt(one)),
             ("Audit", self._audit()),
         ]  # fmt: skip
         for name, value in lines:
-            click.echo(f"{name + ':':<12} {value}")
+            click.echo(f"{name + ':':<14} {value}")
         if total or one.file.bad or report.refused:
             raise Wrong(
                 f"{len(report.refused)} payments refused, {len(one.file.bad)} bad rows, balances sum to {total}"

@@ -6,28 +6,26 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
-
 from cli.ledgers import LedgerInfo, of_info
 from cli.output import utc
 from ledger.ambient.clock import ClockGuard
 from ledger.client.outcomes import Outcome, id_of
-from ledger.core.accounts import ACCOUNTS, Account, Movement
+from ledger.core.accounts import Account, Movement
 from ledger.core.machine import Repeat
-from ledger.core.members import MEMBERS, Member
 from ledger.core.refusals import Refusal
 from ledger.intake.submission import Prepared
-from ledger.log import checkpoint, entry, proof, salted
+from ledger.log import checkpoint, entry, proof
 from ledger.sequencer.sequencer import Sequencer
 from ledger.service.door import Defect, Door
 from ledger.service.door import Outcome as Decided
 from ledger.service.receipts import receipt_of
 from ledger.service.signing import signing
 from ledger.signer.signer import Signer
-from ledger.store import queries, schema
+from ledger.store import queries
 from ledger.store.database import Store
 from ledger.store.engine import parse_url, sqlite_file
 from ledger.store.errors import StoreError, Unavailable
+from ledger.store.listings import Listed, list_members, sum_of_balances
 from ledger.store.lockfile import LockFile
 from ledger.store.queries import Filter, Place
 
@@ -94,30 +92,13 @@ class Direct:
                 return
             place, limit = Place(page[-1].log_index, page[-1].n), limit - size
 
-    def members(self) -> Iterator[tuple[Member, str, list[Account]]]:
-        """Every member in the order of admission, with its name (the profile, where it is kept) and its accounts."""
-        members, accounts = schema.PROJECTIONS[MEMBERS], schema.PROJECTIONS[ACCOUNTS]
-        mine = members.c.ledger_id == self.ledger_id
-        with self.store.read() as connection:
-            rows = connection.execute(select(accounts).where(accounts.c.ledger_id == self.ledger_id))
-            owned: dict[bytes, list[Account]] = {}
-            for row in rows:
-                owned.setdefault(row.member or b"", []).append(Account(*row[1:]))
-            lines = select(schema.profile.c.member, schema.profile.c.line)
-            names = dict(connection.execute(lines.where(schema.profile.c.ledger_id == self.ledger_id)).tuples().all())
-            found = connection.execute(select(members).where(mine).order_by(members.c.admitted)).all()
-        for row in found:
-            member = Member(*row[1:])
-            name = salted.parse_free_text(names[member.id]) if member.id in names else ""
-            yield member, name, sorted(owned.get(member.id, []), key=lambda account: account.opened)
+    def members(self) -> Iterator[Listed]:
+        """Every member in the order of admission, with its name and its accounts."""
+        return list_members(self.store, self.ledger_id)
 
-    def balances(self) -> list[int]:
-        """The balance of every account, common ones too."""
-        table = schema.PROJECTIONS[ACCOUNTS]
-        with self.store.read() as connection:
-            return list(
-                connection.execute(select(table.c.balance).where(table.c.ledger_id == self.ledger_id)).scalars()
-            )
+    def sum_of_balances(self) -> int:
+        """All balances together."""
+        return sum_of_balances(self.store, self.ledger_id)
 
     def checkpoint(self) -> bytes:
         """The latest signed checkpoint; raises Unavailable before the first."""
@@ -206,11 +187,3 @@ def _movement(found: Movement, account: bytes) -> dict[str, Any]:
         "item": found.item.hex() if found.item else None,
         "balance": payer_balance if found.payer == account else payee_balance,
     }  # fmt: skip
-
-
-def members_as_json(member: Member) -> dict[str, Any]:
-    """A member's facts for programs."""
-    facts = {"kind": member.kind, "inside": bool(member.inside), "sse": bool(member.sse), "place": member.place}
-    optional = {"sector": member.sector, "beneficiary": member.beneficiary.hex() if member.beneficiary else None}
-    return {"id": member.id.hex(), "facts": facts | {k: v for k, v in optional.items() if v is not None},
-            "facts_since": member.facts_since, "admitted": member.admitted}  # fmt: skip

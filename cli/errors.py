@@ -29,8 +29,10 @@ class Wrong(click.ClickException):
     exit_code = 1
 
 
-class Misused(click.UsageError):
+class Misused(click.ClickException):
     """The command was given something that it cannot use."""
+
+    exit_code = 2
 
 
 class CouldNot(click.ClickException):

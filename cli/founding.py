@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cli.acting import GATHER_S, refusal_line
-from cli.errors import CouldNot, Misused, Wrong
+from cli.acting import GATHER_S
+from cli.errors import CouldNot, Misused
 from cli.keys import OPERATOR, make_key
 from cli.session import Session
 from ledger.ambient.ids import new_id
 from ledger.client.gathering import Gathering, of_draft, parse
 from ledger.client.keyring import Keyring, holder_of
-from ledger.client.outcomes import Outcome
+from ledger.client.outcomes import Outcome, id_of
 from ledger.client.writing import write
 from ledger.core import machine
 from ledger.core.forms import Form
@@ -27,6 +27,7 @@ from ledger.log import keys
 from ledger.signer.keyfile import public_keys, read_key, replace_file
 from ledger.signer.signer import Signer, SignerRefused
 from ledger.store.database import Store
+from ledger.store.errors import StoreError
 
 GENESIS: Form[LedgerOpened] = Form(LedgerOpened)
 PILOT_ADMINISTRATORS, PILOT_QUORUM = 3, 2
@@ -130,9 +131,17 @@ class Pilot:
 
 
 def log_genesis(session: Session, gathering: Gathering) -> Outcome:
-    """Log a signed genesis in the session's database, which is made where it is missing. What would be refused makes no
-    database. Raises Wrong, CouldNot, StoreError, SignerRefused."""
-    prepared = _examined(session, gathering)
+    """Log a signed genesis in the session's database, which is made where it is missing; a genesis that is refused
+    makes none. Raises CouldNot, StoreError, SignerRefused."""
+    prepared = verify(gathering.octets, gathering.origin, lambda holder, id: None, lambda size: None)
+    if isinstance(prepared, Refusal):
+        return _refused(gathering, prepared)
+    if prepared.instruction.kind != "genesis":
+        raise Misused(f"a genesis begins a ledger, and this is of the kind {prepared.instruction.kind}")
+    if not _is_founded(session.settings.url, gathering.origin):
+        decided = _decided(prepared, session.now)
+        if isinstance(decided, Refusal):
+            return _refused(gathering, decided)
     seed, state = session.operator()
     if keys.public_of(seed) != prepared.instruction.asked.operator:
         raise CouldNot(f"{session.settings.operator_key}: this is not the operator's key that the genesis names")
@@ -140,18 +149,22 @@ def log_genesis(session: Session, gathering: Gathering) -> Outcome:
     return session.send([gathering.octets])[0]
 
 
-def _examined(session: Session, gathering: Gathering) -> Prepared:
-    """The genesis, which passes every check that an empty log has for it, but for its time."""
-    prepared = verify(gathering.octets, gathering.origin, lambda holder, id: None, lambda size: None)
-    if isinstance(prepared, Prepared) and prepared.instruction.kind != "genesis":
-        raise Misused(f"a genesis begins a ledger, and this is of the kind {prepared.instruction.kind}")
-    decided = prepared if isinstance(prepared, Refusal) else _decided(prepared, session.now)
-    if isinstance(decided, Refusal) and decided.reason not in ("expired", "not_yet_valid"):
-        outcome = Outcome("", None, False, decided.reason, decided.message, decided.details, decided.remedy)
-        raise Wrong(refusal_line(outcome))
-    if isinstance(prepared, Refusal):
-        raise Wrong(prepared.message)
-    return prepared
+def _refused(gathering: Gathering, refusal: Refusal) -> Outcome:
+    return Outcome(
+        id_of(gathering.octets), None, False, refusal.reason, refusal.message, refusal.details, refusal.remedy
+    )
+
+
+def _is_founded(url: str, origin: str) -> bool:
+    """Whether a ledger of this origin has its genesis there."""
+    try:
+        store = Store.open(url)
+    except StoreError:  # none yet; what else is wrong is said when it is to be made
+        return False
+    try:
+        return any(head.origin == origin and head.size for head in store.heads())
+    finally:
+        store.close()
 
 
 def _decided(prepared: Prepared, now: int) -> machine.Outcome:

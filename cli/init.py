@@ -5,13 +5,14 @@ from typing import Any
 
 import click
 
-from cli.acting import keep, lacking, show
+from cli.acting import keep, lacking, refusal_line
 from cli.errors import Misused, Wrong
 from cli.founding import Pilot, describe_options, draft_genesis, genesis_of, log_genesis, read_description
 from cli.options import FILE, READABLE, WRITES, Command, pass_session, with_options
 from cli.output import say, write_facts, write_json
 from cli.session import Session
 from ledger.client.gathering import parse
+from ledger.client.outcomes import Outcome
 from ledger.log import base64s
 
 PILOT: dict[str, Any] = {
@@ -98,12 +99,14 @@ def _draft(session: Session, file: Path, description: dict[str, Any]) -> None:
     say(f"Each signs with: comarca sign {file} --key FILE; then: comarca init {file}")
 
 
-def _show(session: Session, outcome: Any) -> None:
-    if outcome.log_index is None or session.as_json:
-        show(session, outcome)
-        return
+def _show(session: Session, outcome: Outcome) -> None:
+    if session.as_json:
+        write_json(outcome.plain)
+    if outcome.log_index is None:
+        raise Wrong(refusal_line(outcome))
     info = session.look()
     identity = base64s.encode(info.identity)
-    write_facts([("origin", info.origin), ("identity", identity), ("outcome",
-                 "founded before" if outcome.repeat else "founded")])  # fmt: skip
+    if not session.as_json:
+        said = "founded before" if outcome.repeat else "founded"
+        write_facts([("origin", info.origin), ("identity", identity), ("outcome", said)])
     say("Print origin and identity in the statutes: with them alone every receipt can be verified.")

@@ -6,7 +6,6 @@ from typing import Any
 import click
 
 from cli.acting import administer, parse_id
-from cli.direct import members_as_json
 from cli.errors import Misused, Wrong
 from cli.options import FILE, GATHERS, SIGNS, WRITES, Group, pass_session, with_options
 from cli.output import write_json, write_table
@@ -15,6 +14,7 @@ from ledger.core.forms import Form
 from ledger.core.members import Admit, Facts, SetFacts
 from ledger.core.words import MemberId
 from ledger.log import keys
+from ledger.store.listings import Listed
 
 FACTS: Form[Facts] = Form(Facts)
 OF_FACTS = (
@@ -98,9 +98,9 @@ def facts(session: Session, id: str, reason: str, was: int | None, key_files: tu
 
 
 def _facts_since(session: Session, id: bytes) -> int:
-    for found, _, _ in session.database().members():
-        if found.id == id:
-            return found.facts_since
+    for one in session.database().members():
+        if one.member.id == id:
+            return one.member.facts_since
     raise Wrong(f"there is no member {id.hex()}")
 
 
@@ -116,13 +116,19 @@ def list_members(session: Session) -> None:
     database = session.database()
     info, found = session.info, database.members()
     if session.as_json:
-        write_json([
-            {**members_as_json(one), "name": name, "accounts": [
-                {"id": account.id.hex(), "class": account.class_, "status": account.status, "balance": account.balance}
-                for account in accounts]}
-            for one, name, accounts in found
-        ])  # fmt: skip
+        write_json([_as_json(one) for one in found])
         return
-    rows = [(name, account.id.hex(), one.kind, account.class_, account.status, info.decimal(account.balance))
-            for one, name, accounts in found for account in accounts]  # fmt: skip
+    rows = [(one.profile, account.id.hex(), one.member.kind, account.class_, account.status,
+             info.decimal(account.balance)) for one in found for account in one.accounts]  # fmt: skip
     write_table(["name", "account", "kind", "class", "status", "balance"], rows, right=["balance"])
+
+
+def _as_json(one: Listed) -> dict[str, Any]:
+    """A member for programs; amounts in minor units."""
+    member = one.member
+    facts = {"kind": member.kind, "inside": bool(member.inside), "sse": bool(member.sse), "place": member.place,
+             "sector": member.sector, "beneficiary": member.beneficiary.hex() if member.beneficiary else None}  # fmt: skip
+    accounts = [{"id": account.id.hex(), "class": account.class_, "status": account.status, "balance": account.balance,
+                 "floor": account.floor, "ceiling": account.ceiling} for account in one.accounts]  # fmt: skip
+    return {"id": member.id.hex(), "name": one.profile, "facts": facts, "facts_since": member.facts_since,
+            "admitted": member.admitted, "accounts": accounts}  # fmt: skip
