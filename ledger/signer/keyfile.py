@@ -26,7 +26,7 @@ from ledger.log import base64s, keys
 
 VERSION = 1
 COST = 2**15  # scrypt's n: with r = 8 and p = 1, 32 MiB and about a tenth of a second
-COST_MOST = 2**20  # a gibibyte; a file that asks for more is none of ours
+COST_MOST = 2**18  # 256 MiB; a file that asks for more is none of ours
 
 
 NOT_OURS = "{}: not a key file of this program's"
@@ -93,6 +93,8 @@ def read_keys(path: Path, password: bytes) -> dict[str, bytes]:
         raise WrongPassword(f"{path}: wrong password, or the file was changed") from error
     except (KeyError, TypeError, ValueError) as error:
         raise KeyFileError(NOT_OURS.format(path)) from error
+    except MemoryError as error:
+        raise KeyFileError(f"{path}: too little memory to stretch its password") from error
 
 
 def read_key(path: Path, password: bytes) -> tuple[str, bytes]:

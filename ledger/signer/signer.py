@@ -4,8 +4,9 @@ Its state, the last checkpoint, is a file beside the key and not in the database
 backup or a second writer gets no signature. Several processes of one machine share the state under a lock.
 
 The state file has two slots of fixed length, written in turn, each `SHA-256 of the rest || number || checkpoint`. The
-slot with the higher number counts; a write that a crash tore fails its hash, and the other slot stands. So a batch
-costs one write in place and one flush, an eighth of what a new file, renamed, costs (measured on ext4).
+slot with the higher number counts; a write that a crash tore fails its hash, and the other slot, which lies in another
+sector of the disk, stands. So a batch costs one write in place and one flush, an eighth of what a new file, renamed,
+costs (measured on ext4).
 """
 
 import fcntl
@@ -20,7 +21,7 @@ from ledger.log import checkpoint, keys, merkle
 from ledger.log.malformed import Malformed
 from ledger.signer.keyfile import KeyFileError, check_mode, create_file
 
-SLOT = 1024  # octets; a checkpoint of the longest origin and one signature takes under 600
+SLOT = 4096  # octets, the largest sector in use, though a checkpoint with one signature takes under 600
 Consistency = Callable[[int, int], list[bytes]]
 
 

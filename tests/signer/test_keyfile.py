@@ -122,7 +122,7 @@ def test_a_changed_file_opens_under_no_password(path: Path, changes: Callable[[d
         lambda document: document.pop("kdf"),
         lambda document: document.update(kdf=[]),
         lambda document: document["kdf"].update(name="pbkdf2"),
-        lambda document: document["kdf"].update(n=2**21),
+        lambda document: document["kdf"].update(n=2**19),
         lambda document: document["kdf"].update(n="16"),
         lambda document: document["kdf"].update(n=17),
         lambda document: document["kdf"].update(r=2**30),
@@ -146,6 +146,22 @@ def test_octets_of_all_kinds(path: Path, octets: bytes) -> None:
         read_keys(path, PASSWORD)
     with pytest.raises(KeyFileError, match="not a key file of this program's"):
         public_keys(path)
+
+
+def test_too_little_memory_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stretched(password: bytes, salt: bytes, n: int) -> bytes:
+        raise MemoryError
+
+    monkeypatch.setattr("ledger.signer.keyfile._stretched", stretched)
+    with pytest.raises(KeyFileError, match="too little memory"):
+        read_keys(path, PASSWORD)
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    for read in (lambda: read_keys(tmp_path, PASSWORD), lambda: public_keys(tmp_path), lambda: read_password(tmp_path)):
+        with pytest.raises(KeyFileError, match="Is a directory"):
+            read()
 
 
 def test_no_file_and_no_folder(tmp_path: Path) -> None:
