@@ -126,8 +126,9 @@ def list_members(session: Session) -> None:
 def _as_json(one: Listed) -> dict[str, Any]:
     """A member for programs; amounts in minor units."""
     member = one.member
+    beneficiary = member.beneficiary.hex() if member.beneficiary else None
     facts = {"kind": member.kind, "inside": bool(member.inside), "sse": bool(member.sse), "place": member.place,
-             "sector": member.sector, "beneficiary": member.beneficiary.hex() if member.beneficiary else None}  # fmt: skip
+             "sector": member.sector, "beneficiary": beneficiary}  # fmt: skip
     accounts = [{"id": account.id.hex(), "class": account.class_, "status": account.status, "balance": account.balance,
                  "floor": account.floor, "ceiling": account.ceiling} for account in one.accounts]  # fmt: skip
     return {"id": member.id.hex(), "name": one.profile, "facts": facts, "facts_since": member.facts_since,
