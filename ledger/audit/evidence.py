@@ -1,7 +1,7 @@
 """What can be checked of one entry by itself, in any process: hashes, form, signatures.
 
-The rest of the ledger comes in as what the entry needs of it: the keys of the holders on its signature lines, and the
-root of the log at its anchor's size.
+The rest of the ledger comes in as what the entry needs of it: the keys of the holders on its signature lines. What the
+log says to its anchor is left to the process that replays.
 """
 
 import hashlib
@@ -13,34 +13,34 @@ from ledger.audit.fault import Fault, at_entry
 from ledger.core.forms import BadForm
 from ledger.core.machine import Verified
 from ledger.core.refusals import Refusal
+from ledger.core.words import Anchor
 from ledger.intake.submission import verify
-from ledger.log import entry, keys, salted
+from ledger.log import base64s, checkpoint, entry, keys, salted
 from ledger.log.malformed import Malformed
 from ledger.rebuild.replay import events_of
 from ledger.store.log import EntryRow
 
-_ANCHOR = re.compile(rb'"anchor":\[([0-9]{1,16}),')
+# In a canonical object "anchor" stands before every field that could hold another of this name.
+_ANCHOR = re.compile(rb'"anchor":\[([0-9]{1,16}),"([A-Za-z0-9+/=]{44})"\]')
 _SIGNERS = re.compile(rb"/([0-9a-f]{32}) [A-Za-z0-9+/=]+\n")
+
+Publics = Mapping[bytes, Sequence[bytes]]  # public keys by holder
+CheckpointRow = tuple[int, bytes, bytes]  # size, root, note
 
 
 class Evidence(NamedTuple):
-    """What an entry's octets prove: the verified instruction and the events."""
+    """What an entry's octets prove: the verified instruction, what it is anchored to, and the events."""
 
     instruction: Verified
+    anchor: Anchor | None
     events: list[Any]
 
 
-class Known(NamedTuple):
-    """What the rest of the log says: public keys by holder, roots by size."""
+class Examined(NamedTuple):
+    """The evidence of some entries in a row, up to the first fault, if there is one."""
 
-    publics: Mapping[bytes, Sequence[bytes]]
-    roots: Mapping[int, bytes]
-
-
-def anchor_size(row: EntryRow) -> int | None:
-    """The log size that an entry's note is anchored to, as far as can be seen without parsing."""
-    found = _ANCHOR.search(row.note or b"")
-    return int(found[1]) if found else None
+    evidence: list[Evidence]
+    fault: Fault | None
 
 
 def signer_ids(row: EntryRow) -> list[bytes]:
@@ -48,15 +48,18 @@ def signer_ids(row: EntryRow) -> list[bytes]:
     return [bytes.fromhex(found.decode()) for found in _SIGNERS.findall((row.note or b"").rpartition(b"\n\n")[2])]
 
 
-def examine_all(rows: Sequence[EntryRow], origin: str, known: Known) -> list[Evidence] | Fault:
-    """The evidence of each entry, or the first fault."""
+def examine_all(rows: Sequence[EntryRow], origin: str, publics: Publics) -> Examined:
+    """The evidence of these entries."""
+    evidence: list[Evidence] = []
     try:
-        return [examine(row, origin, known) for row in rows]
+        for row in rows:
+            evidence.append(examine(row, origin, publics))
     except Fault as fault:
-        return fault
+        return Examined(evidence, fault)
+    return Examined(evidence, None)
 
 
-def examine(row: EntryRow, origin: str, known: Known) -> Evidence:
+def examine(row: EntryRow, origin: str, publics: Publics) -> Evidence:
     """Recompute and verify all that one entry holds; raises Fault."""
     if row.note is None:
         raise at_entry(row.log_index, "the note is missing")
@@ -65,12 +68,9 @@ def examine(row: EntryRow, origin: str, known: Known) -> Evidence:
 
     def key_of(holder: bytes, key_id: bytes) -> bytes | None:
         name = f"{origin}/{holder.hex()}"
-        return next((p for p in known.publics.get(holder, ()) if keys.key_id(name, p) == key_id), None)
+        return next((p for p in publics.get(holder, ()) if keys.key_id(name, p) == key_id), None)
 
-    def root_at(size: int) -> bytes | None:
-        return known.roots.get(size) if size <= row.log_index else None
-
-    prepared = verify(submission, origin, key_of, root_at, without_texts=True)
+    prepared = verify(submission, origin, key_of, lambda size: None, without_texts=True)
     if isinstance(prepared, Refusal):
         raise at_entry(row.log_index, f"the note is refused: {prepared.reason} {dict(prepared.details)}")
     instruction = prepared.instruction
@@ -80,7 +80,12 @@ def examine(row: EntryRow, origin: str, known: Known) -> Evidence:
         raise at_entry(row.log_index, "id or kind is not that of the note")
     if instruction.text_hash != row.text_hash:
         raise at_entry(row.log_index, "the text's hash is not that of the note")
-    return Evidence(instruction, _events(row))
+    return Evidence(instruction, _anchor(row.note), _events(row))
+
+
+def _anchor(note: bytes) -> Anchor | None:
+    found = _ANCHOR.search(note.split(b"\n", 3)[2])
+    return Anchor(int(found[1]), base64s.decode(found[2].decode(), 32)) if found else None
 
 
 def _check_hashes(row: EntryRow, note: bytes) -> None:
@@ -97,3 +102,21 @@ def _events(row: EntryRow) -> list[Any]:
         return events_of(row)
     except (BadForm, Malformed) as error:
         raise at_entry(row.log_index, f"an event line is not one: {error}") from error
+
+
+def examine_checkpoints(rows: Sequence[CheckpointRow], origin: str, operator: bytes | None) -> dict[int, Fault]:
+    """By size, what is wrong with checkpoints in themselves: their form, their columns, the operator's signature."""
+    found = ((row[0], _examine_checkpoint(row, origin, operator)) for row in rows)
+    return {size: fault for size, fault in found if fault is not None}
+
+
+def _examine_checkpoint(row: CheckpointRow, origin: str, operator: bytes | None) -> Fault | None:
+    size, root, note = row
+    where = f"checkpoint {size}"
+    if type(root) is not bytes or type(note) is not bytes or operator is None:
+        return Fault(where, "is of another type than a checkpoint")
+    try:
+        signed = checkpoint.verify(note, origin, operator)
+    except Malformed as error:
+        return Fault(where, str(error))
+    return None if (signed.size, signed.root) == (size, root) else Fault(where, "its note says another size or root")

@@ -6,12 +6,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Connection
 
 from ledger.audit.fault import Fault
 from ledger.core.state import Noun
 from ledger.store import schema
+from ledger.store.rows import quoted
 
 AT_ONCE = 5000  # rows
 
@@ -26,7 +27,11 @@ def scratch_database() -> Iterator[Connection]:
                 for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -131072"):
                     connection.exec_driver_sql(f"PRAGMA {pragma}")
                 schema.metadata.create_all(connection, tables=list(schema.PROJECTIONS.values()))
-                yield connection
+                connection.exec_driver_sql("BEGIN")  # one transaction for all: it is thrown away in any case
+                try:
+                    yield connection
+                finally:
+                    connection.exec_driver_sql("COMMIT")  # without a journal there is no going back
         finally:
             engine.dispose()
 
@@ -41,11 +46,11 @@ def compare(scratch: Connection, found: Connection, ledger_id: int) -> None:
 
 
 def _rows(connection: Connection, noun: Noun[Any], ledger_id: int) -> Iterator[tuple[Any, ...]]:
-    """The rows of a noun in the order of their keys, as they stand: octets, integers, text."""
-    table = schema.PROJECTIONS[noun]
-    keys = [table.c[name] for name in schema.column_names(noun)[: noun.keys]]
-    wanted = select(*list(table.c)[1:]).where(table.c.ledger_id == ledger_id).order_by(*keys)
-    for row in connection.execution_options(yield_per=AT_ONCE).execute(wanted):
+    """The rows of a noun in the order of their keys, each value as the database has it, of whatever type."""
+    names = schema.column_names(noun)
+    order = f" ORDER BY {quoted(names[: noun.keys])}" if noun.keys else ""
+    wanted = text(f'SELECT {quoted(names)} FROM "{noun.name}" WHERE "ledger_id" = {ledger_id}{order}')
+    for row in connection.execute(wanted, execution_options={"yield_per": AT_ONCE}):
         yield tuple(row)
 
 

@@ -7,7 +7,6 @@ not tell is loaded when it is missed: `evolve` reads all before it puts anything
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from ledger.core import machine
@@ -15,11 +14,11 @@ from ledger.core.machine import EVENT_FORMS, NOUNS, REFERENCES
 from ledger.core.state import NotLoaded, Noun, State
 from ledger.core.words import At, InstructionId
 from ledger.log import salted
-from ledger.store import schema
 from ledger.store.log import EntryRow
-from ledger.store.rows import Rows
+from ledger.store.rows import Rows, quoted, rows_of
 
-CHUNK = 1000  # entries
+CHUNK = 1000  # entries, and
+OCTETS = 8 * 1024 * 1024  # of their notes, legs and event lines: a bulk of 4,096 legs alone is a megabyte
 _REFERENCES: dict[type, tuple[tuple[int, Noun[Any]], ...]] = {
     form.form: tuple(
         (place, REFERENCES[hint])
@@ -31,13 +30,34 @@ _REFERENCES: dict[type, tuple[tuple[int, Noun[Any]], ...]] = {
 
 
 def read_entries(connection: Connection, ledger_id: int, start: int, end: int) -> Iterator[list[EntryRow]]:
-    """The stored entries of log indexes [start, end), in chunks, in order."""
-    table = schema.entry
+    """The stored entries of log indexes [start, end), in chunks, in order.
+
+    By the driver, so that a value is what the database has, of whatever type.
+    """
+    driver, columns = rows_of(connection, ledger_id).driver, quoted(EntryRow._fields)
+    for first, last in _chunks(driver, ledger_id, start, end):
+        yield [EntryRow(*row) for row in driver.execute(_select(columns, ledger_id, first, last))]
+
+
+def _chunks(driver: Any, ledger_id: int, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Ranges of log indexes whose entries are neither too many nor, together, too long."""
+    length = 'coalesce(length("note"), 0) + coalesce(length("legs"), 0) + length("event_lines")'
     for first in range(start, end, CHUNK):
-        wanted = select(table).where(
-            table.c.ledger_id == ledger_id, table.c.log_index >= first, table.c.log_index < min(first + CHUNK, end)
-        )
-        yield [EntryRow(*row) for row in connection.execute(wanted.order_by(table.c.log_index))]
+        after = min(first + CHUNK, end)
+        octets = 0
+        for index, size in driver.execute(_select(f'"log_index", {length}', ledger_id, first, after)):
+            octets += size
+            if octets > OCTETS and index > first:
+                yield first, index
+                first, octets = index, size
+        yield first, after
+
+
+def _select(columns: str, ledger_id: int, first: int, after: int) -> str:
+    return (
+        f'SELECT {columns} FROM "entry" WHERE "ledger_id" = {ledger_id} '
+        f'AND "log_index" >= {first} AND "log_index" < {after} ORDER BY "log_index"'
+    )
 
 
 def events_of(entry: EntryRow) -> list[Any]:

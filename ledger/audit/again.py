@@ -1,0 +1,127 @@
+"""In the order of the log: each instruction decided again at its log index and time, its events compared, evolved.
+
+The state is a scratch database that holds what the log before the entry comes to, and nothing of the audited tables.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from ledger.audit.evidence import Evidence
+from ledger.audit.fault import Fault, at_entry
+from ledger.audit.tree import Tree
+from ledger.core import machine
+from ledger.core.accounts import ACCOUNTS, Moved
+from ledger.core.keys import LOGGED, Logged
+from ledger.core.machine import Repeat, Verified
+from ledger.core.refusals import Refusal
+from ledger.core.state import NotLoaded, Noun, State
+from ledger.core.words import At
+from ledger.rebuild.replay import at_of, evolve, loaded, references
+from ledger.store import schema
+from ledger.store.errors import Unbalanced
+from ledger.store.log import EntryRow
+from ledger.store.rows import LostUpdate, Rows
+
+WIDTH = 500  # ids a SELECT
+
+
+class Again:
+    """Replays one ledger. `replayed` are the rows of the scratch database, `connection` is the audited one's."""
+
+    def __init__(self, replayed: Rows, connection: Connection, tree: Tree):
+        self._replayed, self._connection, self._tree = replayed, connection, tree
+        self._ledger_id = replayed.ledger_id
+
+    def replay(self, rows: Sequence[EntryRow], evidence: Sequence[Evidence]) -> None:
+        """Bring the scratch database, and the tree, from before these entries to after them; raises Fault."""
+        if not rows:
+            return
+        start = rows[0].log_index
+        state = self._state(start, evidence)
+        for row, found in zip(rows, evidence, strict=True):
+            self._enter(state, row, found, start)
+        try:
+            self._replayed.save(state)
+        except (Unbalanced, LostUpdate, IntegrityError, sqlite3.IntegrityError) as error:
+            raise Fault(f"entries {start} to {rows[-1].log_index}", f"break a rule of every state: {error}") from error
+
+    def _state(self, start: int, evidence: Sequence[Evidence]) -> State:
+        wanted = [row for found in evidence for row in machine.footprint(found.instruction)]
+        wanted += [row for found in evidence for row in references(found.events)]
+        state = loaded(self._replayed, (one for one in wanted if one[0] is not LOGGED))
+        state.rows[LOGGED] = self._logged_before(start, {key for noun, key in wanted if noun is LOGGED})
+        return state
+
+    def _enter(self, state: State, row: EntryRow, found: Evidence, start: int) -> None:
+        at = at_of(row)
+        instruction = found.instruction._replace(anchor=self._answer(found))
+        self._compare(self._decide(state, instruction, at, start), found, at)
+        for event in found.events:
+            evolve(self._replayed, state, event, at)
+        check_limits(state, found.events, at)
+        state.rows[LOGGED][at.id] = Logged(at.id, at.log_index, row.text_hash)
+        self._tree.grow(row.leaf_hash)
+
+    def _answer(self, found: Evidence) -> Any:
+        """What the log before the entry says to the instruction's anchor."""
+        if found.anchor is None:
+            return "true"
+        root = self._tree.root_at(found.anchor.size)
+        return "ahead" if root is None else "true" if root == found.anchor.root else "wrong"
+
+    def _compare(self, outcome: machine.Outcome, found: Evidence, at: At) -> None:
+        if isinstance(outcome, Refusal):
+            raise at_entry(at.log_index, f"decided again, it is refused: {outcome.reason} {dict(outcome.details)}")
+        if isinstance(outcome, Repeat):
+            raise at_entry(at.log_index, f"its id is in the log already, at {outcome.log_index}")
+        if _typed(outcome) != _typed(found.events):
+            raise at_entry(at.log_index, "its events are not those that its instruction comes to")
+
+    def _decide(self, state: State, instruction: Verified, at: At, start: int) -> machine.Outcome:
+        while True:
+            try:
+                return machine.decide(state, instruction, at)
+            except NotLoaded as missing:
+                state.fill(missing.noun, self._load(missing.noun, missing.key, start))
+
+    def _load(self, noun: Noun[Any], key: Any, start: int) -> dict[Any, Any]:
+        return self._logged_before(start, {key}) if noun is LOGGED else self._replayed.load(noun, [key])
+
+    def _logged_before(self, start: int, ids: Iterable[Any]) -> dict[Any, Any]:
+        """The ids in the log before a chunk: entries whose columns have been compared with their notes.
+
+        Asked for so, and not by id alone: where an id stands twice, the one that came first counts.
+        """
+        table, wanted = schema.entry, list(ids)
+        found: dict[Any, Any] = dict.fromkeys(wanted)
+        for n in range(0, len(wanted), WIDTH):
+            query = select(table.c.id, table.c.log_index, table.c.text_hash).where(
+                table.c.ledger_id == self._ledger_id, table.c.id.in_(wanted[n : n + WIDTH]), table.c.log_index < start
+            )
+            found.update((row.id, Logged(*row)) for row in self._connection.execute(query))
+        return found
+
+
+def check_limits(state: State, events: Iterable[Any], at: At) -> None:
+    """The limits of every account whose position the entry worsened, once more and not by the rules' own code."""
+    net: dict[Any, int] = {}
+    for event in events:
+        if isinstance(event, Moved):
+            net[event.payer] = net.get(event.payer, 0) - event.amount
+            net[event.payee] = net.get(event.payee, 0) + event.amount
+    for id, change in net.items():
+        account = state.row(ACCOUNTS, id)
+        if change < 0 and account.balance - account.held < account.floor:
+            raise at_entry(at.log_index, f"account {id.hex()} is below its floor: {account.balance}")
+        if change > 0 and account.balance > account.ceiling:
+            raise at_entry(at.log_index, f"account {id.hex()} is above its ceiling: {account.balance}")
+
+
+def _typed(events: Sequence[Any]) -> list[tuple[type, Any]]:
+    """Events with their kinds: tuples of two kinds may be equal."""
+    return [(type(event), event) for event in events]
