@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from ledger.core.refusals import Refused
-from ledger.core.state import Noun, State
+from ledger.core.state import Noun, State, made
 from ledger.core.words import (
     AccountId,
     AccountKind,
@@ -153,26 +153,27 @@ def account_opened(state: State, event: AccountOpened, at: At) -> None:
 
 def moved(state: State, event: Moved, at: At) -> None:
     """Evolve: both balances, and the movement with what they became."""
-    payer = _shifted(state.row(ACCOUNTS, event.payer), -event.amount, at)
-    payee = _shifted(state.row(ACCOUNTS, event.payee), event.amount, at)
+    (id, n), payer_id, payee_id, amount, kind, purpose, of, item = event
+    log_index, time, _ = at
+    payer = _shifted(state.row(ACCOUNTS, payer_id), -amount, log_index, time)
+    payee = _shifted(state.row(ACCOUNTS, payee_id), amount, log_index, time)
     state.put(ACCOUNTS, payer)
     state.put(ACCOUNTS, payee)
-    id, n = event.id
-    of_id, of_n = event.of or (None, None)
+    of_id, of_n = of or (None, None)
     state.put(
         MOVEMENTS,
-        Movement(
-            id, n, at.log_index, payer.id, payee.id, event.amount, event.kind, event.purpose, of_id, of_n, event.item,
-            payer.balance, payee.balance, at.time,
-        ),
+        made(Movement, (
+            id, n, log_index, payer_id, payee_id, amount, kind, purpose, of_id, of_n, item,
+            payer.balance, payee.balance, time,
+        )),
     )  # fmt: skip
 
 
-def _shifted(account: Account, change: int, at: At) -> Account:
+def _shifted(account: Account, change: int, log_index: int, time: int) -> Account:
     """The account after its balance changed. Written out because every transfer passes here twice."""
     (id, member, kind, class_, balance, held, floor, ceiling, lowest, highest, entry, status, items, since,
      limits_since, status_since, opened) = account  # fmt: skip
-    if entry != at.log_index:  # the first change in a new entry: the guards close as far as the position allows
+    if entry != log_index:  # the first change in a new entry: the guards close as far as the position allows
         if lowest < floor:
             lowest = min(floor, max(lowest, balance - held))
         if highest > ceiling:
@@ -181,9 +182,9 @@ def _shifted(account: Account, change: int, at: At) -> Account:
     if balance >= 0:
         since = None
     elif since is None:
-        since = at.time
-    return Account(id, member, kind, class_, balance, held, floor, ceiling, lowest, highest, at.log_index, status,
-                   items, since, limits_since, status_since, opened)  # fmt: skip
+        since = time
+    return made(Account, (id, member, kind, class_, balance, held, floor, ceiling, lowest, highest, log_index, status,
+                          items, since, limits_since, status_since, opened))  # fmt: skip
 
 
 def limits_set(state: State, event: LimitsSet, at: At) -> None:
@@ -224,6 +225,12 @@ def check(state: State, moves: Iterable[tuple[AccountId, AccountId, int]]) -> No
     for id, change in net.items():
         if change > 0:
             _check_receiving(state.row(ACCOUNTS, id), change)
+
+
+def check_one(state: State, payer: AccountId, payee: AccountId, amount: int) -> None:
+    """`check` for one move between two accounts, which is what most instructions come to."""
+    _check_paying(state.row(ACCOUNTS, payer), amount)
+    _check_receiving(state.row(ACCOUNTS, payee), amount)
 
 
 def _check_paying(account: Account, amount: int) -> None:

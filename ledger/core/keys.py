@@ -4,7 +4,7 @@ instruction.
 A public key is registered once in a ledger, for one holder or as the operator's, for ever.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from ledger.core.refusals import Refused
@@ -71,11 +71,12 @@ def check_unused(state: State, publics: Iterable[PublicKey]) -> None:
         seen.add(public)
 
 
-def check_live(state: State, signers: Iterable[Signer], new: frozenset[Signer]) -> None:
+def check_live(state: State, signers: Iterable[Signer], new: Collection[Signer]) -> None:
     """Refuse a signature by a key that is not live for this instruction and not registered by its own text."""
     for signer in signers:
         if signer in new:
             continue
-        key = state.get(KEYS, signer.public)
-        if key is None or key.status != "live" or key.holder != signer.holder:
-            raise Refused("key_dead", holder=signer.holder.hex())
+        holder, public = signer
+        key = state.get(KEYS, public)
+        if key is None or key.status != "live" or key.holder != holder:
+            raise Refused("key_dead", holder=holder.hex())

@@ -4,7 +4,7 @@ A new feature is one file beside this one and a line in each of these tuples; pa
 follow from its types.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 from ledger.core import accounts, cancels, keys, ledgers, members, transfers, words
@@ -161,16 +161,27 @@ Outcome = list[Any] | Refusal | Repeat
 
 def footprint(instruction: Verified) -> Iterator[tuple[Noun[Any], Any]]:
     """Noun and key of every row that deciding this instruction reads, as far as the types tell."""
-    kind, asked, id = BY_KIND[instruction.kind], instruction.asked, instruction.id
-    yield keys.LOGGED, id
-    yield keys.NAMED, id
-    for signer in instruction.signers:
-        yield keys.KEYS, signer.public
-        yield cancels.CANCELLED, (id, signer.holder)
-    for place, noun in _ROWS[kind.name]:
-        if asked[place] is not None:
-            yield noun, asked[place]
-    yield from kind.loads(asked, instruction.signers)
+    for noun, wanted in footprints([instruction]).items():
+        for key in wanted:
+            yield noun, key
+
+
+def footprints(instructions: Iterable[Verified]) -> dict[Noun[Any], dict[Any, None]]:
+    """The footprints of many instructions: by noun, each key once."""
+    wanted: dict[Noun[Any], dict[Any, None]] = {noun: {} for noun in NOUNS}
+    logged, named, publics, cancelled = (
+        wanted[noun] for noun in (keys.LOGGED, keys.NAMED, keys.KEYS, cancels.CANCELLED)
+    )
+    for kind, asked, id, _, _, _, signers in instructions:
+        logged[id] = named[id] = None
+        for holder, public in signers:
+            publics[public] = cancelled[id, holder] = None
+        for place, noun in _ROWS[kind]:
+            if asked[place] is not None:
+                wanted[noun][asked[place]] = None
+        for noun, key in BY_KIND[kind].loads(asked, signers):
+            wanted[noun][key] = None
+    return wanted
 
 
 def decide(state: State, instruction: Verified, at: At) -> Outcome:
@@ -197,24 +208,24 @@ def _repeat(state: State, instruction: Verified) -> Repeat | None:
 
 
 def _decide(state: State, instruction: Verified, at: At) -> list[Any]:
-    kind = BY_KIND[instruction.kind]
-    for signer in instruction.signers:
-        if state.get(cancels.CANCELLED, (instruction.id, signer.holder)) is not None:
+    kind, asked, signers = BY_KIND[instruction.kind], instruction.asked, instruction.signers
+    for holder, _ in signers:
+        if state.get(cancels.CANCELLED, (instruction.id, holder)) is not None:
             raise Refused("cancelled")
-    _check_time(instruction, kind.window, at)
+    if not instruction.not_after - kind.window <= at.time <= instruction.not_after:
+        raise _out_of_time(instruction, kind.window, at)
     if instruction.anchor != "true":
         raise Refused("anchor_ahead" if instruction.anchor == "ahead" else "anchor_wrong")
-    keys.check_live(state, instruction.signers, frozenset(kind.registers(instruction.asked, instruction.id)))
-    if not instruction.signers <= kind.signed(state, instruction.asked, at, instruction.signers):
+    keys.check_live(state, signers, kind.registers(asked, instruction.id))
+    if not signers <= kind.signed(state, asked, at, signers):
         raise Refused("signature_without_role")
-    return kind.decide(state, instruction.asked, at, instruction.signers)
+    return kind.decide(state, asked, at, signers)
 
 
-def _check_time(instruction: Verified, window: int, at: At) -> None:
+def _out_of_time(instruction: Verified, window: int, at: At) -> Refused:
     if at.time > instruction.not_after:
-        raise Refused("expired", not_after=instruction.not_after, time=at.time)
-    if at.time < instruction.not_after - window:
-        raise Refused("not_yet_valid", not_after=instruction.not_after, time=at.time, window=window)
+        return Refused("expired", not_after=instruction.not_after, time=at.time)
+    return Refused("not_yet_valid", not_after=instruction.not_after, time=at.time, window=window)
 
 
 def evolve(state: State, event: Any, at: At) -> None:

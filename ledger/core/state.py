@@ -6,10 +6,14 @@ exist; NotLoaded, which the caller answers by loading the row and deciding again
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 R = TypeVar("R", bound=tuple[Any, ...])
+
+# made(Row, (...)) is Row(...) without the call of a Python function: for what is made once an instruction and oftener.
+made = tuple.__new__
 
 
 class Noun(Generic[R]):
@@ -33,10 +37,8 @@ class Noun(Generic[R]):
         self.indexes = indexes
         self.read_only = table is not None
         self.name = table or snake(row.__name__)
-
-    def key(self, row: R) -> Any:
-        """What names the row: its first field alone, or a tuple of the first `keys`."""
-        return row[0] if self.keys == 1 else row[: self.keys]
+        # What names a row: its first field alone, or a tuple of the first `keys`.
+        self.key: Callable[[R], Any] = itemgetter(0) if keys == 1 else itemgetter(slice(keys))
 
     def __repr__(self) -> str:
         return f"<noun {self.name}>"
@@ -75,7 +77,7 @@ class State:
 
     def row(self, noun: Noun[R], key: Any) -> R:
         """A row that must exist, as evolve meets it: its absence is a defect or a damaged log, not a refusal."""
-        row = self.get(noun, key)
+        row: R | None = self.rows[noun].get(key) or self.get(noun, key)
         if row is None:
             raise LookupError(f"no {noun.name} {key!r}")
         return row

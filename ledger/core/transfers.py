@@ -6,7 +6,7 @@ ever: a second use, also within one bulk, refuses the whole instruction and name
 
 from typing import Annotated, Any, NamedTuple
 
-from ledger.core.accounts import ACCOUNTS, Moved, check
+from ledger.core.accounts import ACCOUNTS, Moved, check, check_one
 from ledger.core.keys import Signer
 from ledger.core.refusals import Refused
 from ledger.core.state import Noun, State
@@ -79,10 +79,10 @@ def signed_by_payer(
     """Who signs a transfer: a holder whose grant covers it. The member's own grant on its accounts is whole."""
     account = state.get(ACCOUNTS, asked.payer)
     member: bytes | None = account.member if account else None
-    used = frozenset(signer for signer in signers if signer.holder == member)
+    used = [signer for signer in signers if signer.holder == member]
     if not used:
         raise Refused("account_unknown")
-    return used
+    return signers if len(used) == len(signers) else frozenset(used)
 
 
 def transfer(state: State, asked: Transfer, at: At, signers: frozenset[Signer]) -> list[Any]:
@@ -90,7 +90,7 @@ def transfer(state: State, asked: Transfer, at: At, signers: frozenset[Signer]) 
     _check_payee(state, asked.payer, asked.payee)
     if asked.once is not None:
         _check_once(state, asked.payer, asked.once)
-    check(state, ((asked.payer, asked.payee, asked.amount),))
+    check_one(state, asked.payer, asked.payee, asked.amount)
     events: list[Any] = [
         Moved(MovementId(at.id, 0), asked.payer, asked.payee, asked.amount, "trade", asked.purpose)
     ]  # fmt: skip
@@ -118,19 +118,21 @@ def transfer_many(state: State, asked: TransferMany, at: At, signers: frozenset[
 
 
 def _check_payee(state: State, payer: AccountId, payee: AccountId, leg: int | None = None) -> None:
-    which = {} if leg is None else {"leg": leg}
     if payee == payer:
-        raise Refused("same_account", **which)
+        raise Refused("same_account", **_which(leg))
     account = state.get(ACCOUNTS, payee)
     if account is None or account.kind != "member":  # common accounts are paid by kinds of their own
-        raise Refused("payee_unknown", payee=payee.hex(), **which)
+        raise Refused("payee_unknown", payee=payee.hex(), **_which(leg))
+
+
+def _which(leg: int | None) -> dict[str, int]:
+    return {} if leg is None else {"leg": leg}
 
 
 def _check_once(state: State, account: AccountId, once: str, leg: int | None = None) -> None:
     first = state.get(ONCE, (account, once))
     if first is not None:
-        which = {} if leg is None else {"leg": leg}
-        raise Refused("once_used", once=once, first=first.id.hex(), log_index=first.log_index, **which)
+        raise Refused("once_used", once=once, first=first.id.hex(), log_index=first.log_index, **_which(leg))
 
 
 def once_used(state: State, event: OnceUsed, at: At) -> None:

@@ -4,8 +4,10 @@ An instruction sees the effect of those before it in the batch; a refusal left n
 unexpected exception, a CHECK that fires) fails its item alone: the batch is rolled back, halved and tried again.
 """
 
+import gc
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from ledger.core import keys, machine
@@ -83,7 +85,7 @@ class Door:
         database or the clock is in trouble: then ask for the outcomes by id, or submit the same again.
         """
         try:
-            with self.store.write(self.ledger_id) as transaction:
+            with self.store.write(self.ledger_id) as transaction, uncollected():
                 save_checkpoints(transaction.rows, checkpoints)
                 return self._submit(transaction, batch), transaction.head
         except Unavailable:
@@ -110,24 +112,28 @@ class Door:
             return []
         head = transaction.head
         time = max(head.time, self._now(head.time))
-        state = transaction.state(row for item in batch for row in machine.footprint(item.instruction))
+        state = transaction.state(machine.footprints(item.instruction for item in batch))
         outcomes: list[Outcome] = []
         entries: list[EntryRow] = []
-        accepted: list[tuple[int, Prepared]] = []
+        with_texts: list[tuple[int, Prepared]] = []
+        log_index = head.size
         for item in batch:
-            at = At(head.size + len(entries), time, item.instruction.id)
-            events = decide(transaction, state, item.instruction, at)
+            instruction = item.instruction
+            at = At(log_index, time, instruction.id)
+            events = decide(transaction, state, instruction, at)
             if not isinstance(events, list):
                 outcomes.append(events)
                 continue
-            evolve(transaction, state, events, item.instruction, at)
+            evolve(state, events, instruction, at)
             entries.append(entry_row(self.ledger_id, item, events, at, self._salts))
-            accepted.append((at.log_index, item))
-            outcomes.append(Accepted(at.log_index))
+            outcomes.append(Accepted(log_index))
+            if item.texts:
+                with_texts.append((log_index, item))
+            log_index += 1
         if entries:
             transaction.append(entries)
             transaction.save(state)
-            self._save_texts(transaction, accepted)
+            self._save_texts(transaction, with_texts)
         return outcomes
 
     def _now(self, last: int) -> int:
@@ -139,6 +145,19 @@ class Door:
         texts = [(index, field, line) for index, item in accepted for field, line in item.texts]
         save_texts(transaction.rows, (text for text in texts if text[1] != "profile"))
         save_profiles(transaction.connection, self.ledger_id, profiles(accepted))
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the collector of cycles: a batch makes tens of thousands of rows, none in a cycle, and the collector
+    would look at each of them several times while the head is locked."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def profiles(accepted: list[tuple[int, Prepared]]) -> Iterator[tuple[bytes, int, bytes]]:
@@ -158,9 +177,9 @@ def decide(transaction: Transaction, state: State, instruction: Verified, at: At
             state.fill(missing.noun, transaction.rows.load(missing.noun, [missing.key]))
 
 
-def evolve(transaction: Transaction, state: State, events: list[Any], instruction: Verified, at: At) -> None:
+def evolve(state: State, events: list[Any], instruction: Verified, at: At) -> None:
     """Apply an accepted instruction's events, and let the next in the batch see its id."""
     for event in events:
         machine.evolve(state, event, at)
-    logged = keys.Logged(instruction.id, at.log_index, instruction.text_hash)
-    state.rows[keys.LOGGED][instruction.id] = logged
+    logged = keys.Logged(at.id, at.log_index, instruction.text_hash)
+    state.rows[keys.LOGGED][at.id] = logged

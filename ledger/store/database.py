@@ -4,7 +4,7 @@ What is missing, empty, of another program or of an unknown schema is refused in
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,7 +18,7 @@ from ledger.core.machine import NOUNS
 from ledger.core.state import Noun, State
 from ledger.store import engine, schema
 from ledger.store.errors import StoreError, Unavailable
-from ledger.store.log import EntryRow, Head, append, read_head, write_head
+from ledger.store.log import EntryRow, Head, append, lock_head, write_head
 from ledger.store.rows import Rows, rows_of
 
 # What says that the database, not the batch, is in trouble: a lock, a disk, a connection, a pool that is used up.
@@ -55,23 +55,21 @@ class Transaction:
 
     def __init__(self, connection: Connection, ledger_id: int):
         self.connection = connection
-        self.head = read_head(connection, ledger_id, lock=True)
         self.rows: Rows = rows_of(connection, ledger_id)
+        self.head = lock_head(self.rows)
 
-    def state(self, wanted: Iterable[tuple[Noun[Any], Any]]) -> State:
-        """A state with these rows loaded."""
+    def state(self, wanted: Mapping[Noun[Any], Collection[Any]]) -> State:
+        """A state with the rows under these keys, by noun, loaded."""
         state = State(NOUNS)
-        keys: dict[Noun[Any], dict[Any, None]] = {}
-        for noun, key in wanted:
-            keys.setdefault(noun, {})[key] = None
-        for noun, named in keys.items():
-            state.rows[noun] = self.rows.load(noun, list(named))
+        for noun, keys in wanted.items():
+            if keys:
+                state.rows[noun] = self.rows.load(noun, keys)
         return state
 
     def append(self, entries: list[EntryRow]) -> None:
         """Append entries to the log and move the head."""
         self.head = append(self.rows, self.head, entries)
-        write_head(self.connection, self.head)
+        write_head(self.rows, self.head)
 
     def save(self, state: State) -> None:
         """Write the rows that the state has changed."""

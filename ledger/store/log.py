@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from ledger.log import merkle, tiles
 from ledger.store import schema
-from ledger.store.rows import Rows
+from ledger.store.rows import Rows, quoted
 
 
 class Head(NamedTuple):
@@ -51,14 +51,22 @@ FREE_TEXT = (("ledger_id", "log_index", "field", "line"), (int, int, str, bytes)
 def read_head(connection: Connection, ledger_id: int, lock: bool = False) -> Head:
     """A ledger's head; `lock` keeps every other writer of this ledger waiting until the transaction ends."""
     statement = select(schema.head).where(schema.head.c.ledger_id == ledger_id)
-    row = connection.execute(statement.with_for_update() if lock else statement).one()
+    return Head(*connection.execute(statement.with_for_update() if lock else statement).one())
+
+
+def lock_head(rows: Rows) -> Head:
+    """`read_head` with its lock, within a transaction that has begun, at a tenth of the cost."""
+    sql = f'SELECT {quoted(Head._fields)} FROM "head" WHERE "ledger_id" = {rows.ledger_id}{rows.LOCK}'
+    (row,) = rows.driver.execute(sql)
     return Head(*row)
 
 
-def write_head(connection: Connection, head: Head) -> None:
-    """Replace the head's row."""
-    values = head._asdict()
-    connection.execute(update(schema.head).where(schema.head.c.ledger_id == head.ledger_id).values(values))
+def write_head(rows: Rows, head: Head) -> None:
+    """Write what a batch changes of the head's row."""
+    columns = ("identity", "size", "frontier", "root", "time")
+    sets = ", ".join(f'"{column}" = {rows.MARK}' for column in columns)
+    sql = f'UPDATE "head" SET {sets} WHERE "ledger_id" = {rows.ledger_id}'
+    rows.driver.execute(sql, [getattr(head, column) for column in columns])
 
 
 def append(rows: Rows, head: Head, entries: Sequence[EntryRow]) -> Head:

@@ -4,7 +4,7 @@ save. Never an upsert: a doubled key must fail, and an update must find as many 
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from typing import Any
 
@@ -23,20 +23,22 @@ class LostUpdate(Exception):
 
 
 class Rows(ABC):
-    """The rows of one ledger over one open connection, by its driver."""
+    """The rows of one ledger over one open connection, by its driver. `MARK` stands for a parameter in its SQL, `LOCK`
+    ends a SELECT that keeps other writers waiting."""
+
+    MARK: str
+    LOCK: str
 
     def __init__(self, connection: Connection, ledger_id: int):
         self.driver: Any = connection.connection.driver_connection
         self.ledger_id = ledger_id
 
-    def load(self, noun: Noun[Any], keys: Sequence[Any]) -> dict[Any, Any]:
+    def load(self, noun: Noun[Any], keys: Iterable[Any]) -> dict[Any, Any]:
         """For each key its row, or None where there is none."""
         found: dict[Any, Any] = dict.fromkeys(keys)
-        make = noun.row._make
-        if noun.keys == 1:
-            found.update((row[0], make(row)) for row in self.select(noun, list(found)))
-        else:
-            found.update((row[: noun.keys], make(row)) for row in self.select(noun, list(found)))
+        # What a NamedTuple's own `_make` does, without asking for the length: the statement names every column.
+        rows = list(map(partial(tuple.__new__, noun.row), self.select(noun, list(found))))
+        found.update(zip(map(noun.key, rows), rows, strict=True))
         return found
 
     def save(self, state: State) -> None:
@@ -83,7 +85,7 @@ def check_sum(state: State) -> None:
     for noun, before in state.before.items():
         if noun.name == "account":
             rows = state.rows[noun]
-            total = sum(rows[key].balance - (old.balance if old else 0) for key, old in before.items())
+            total = sum([rows[key].balance - (old.balance if old else 0) for key, old in before.items()])
             if total:
                 raise Unbalanced(f"the balances of a batch change by {total} in sum")
 
@@ -111,20 +113,33 @@ def quoted(names: Iterable[str]) -> str:
 # --- SQLite
 
 
+PROBED = 64  # keys from which a look for any row at all comes first
 MANY = 50  # rows one INSERT adds: a step of the statement costs as much as a third of adding a row
 
 
 class SqliteRows(Rows):
     """IN lists of at most 500 keys, INSERTs of 50 rows, executemany for the rest."""
 
+    MARK = "?"
+    LOCK = ""  # BEGIN IMMEDIATE has locked the file
+
     def select(self, noun: Noun[Any], keys: list[Any]) -> Iterable[Any]:
-        execute = self.driver.execute
+        rows: list[Any] = []
+        if len(keys) >= PROBED and not self._may_find(noun, keys):
+            return rows
         for start in range(0, len(keys), WIDTH):
             part = keys[start : start + WIDTH]
             width = next(step for step in STEPS if step >= len(part))
             part += part[-1:] * (width - len(part))
             values = part if noun.keys == 1 else [value for key in part for value in key]
-            yield from execute(_sqlite_select(noun, self.ledger_id, width), values)
+            rows += self.driver.execute(_sqlite_select(noun, self.ledger_id, width), values).fetchall()
+        return rows
+
+    def _may_find(self, noun: Noun[Any], keys: list[Any]) -> bool:
+        """Whether any row lies between the least and the greatest of these keys. Ids are ordered by time, so for most
+        batches nothing does among what was cancelled or named, and that is told without asking for every key."""
+        first = keys if noun.keys == 1 else [key[0] for key in keys]
+        return bool(self.driver.execute(_sqlite_probe(noun, self.ledger_id), (min(first), max(first))).fetchall())
 
     def insert(self, table: str, columns: Sequence[str], types: Sequence[type], rows: Sequence[Any]) -> None:
         many = len(rows) - len(rows) % MANY
@@ -149,6 +164,12 @@ def _sqlite_select(noun: Noun[Any], ledger_id: int, width: int) -> str:
         return f"{start} AND {quoted(keys)} IN ({','.join('?' * width)})"
     one = f"({','.join('?' * len(keys))})"
     return f"{start} AND ({quoted(keys)}) IN (VALUES {','.join([one] * width)})"
+
+
+@cache
+def _sqlite_probe(noun: Noun[Any], ledger_id: int) -> str:
+    key = column_names(noun)[0]
+    return f'SELECT 1 FROM "{noun.name}" WHERE "ledger_id" = {ledger_id} AND "{key}" BETWEEN ? AND ? LIMIT 1'
 
 
 @cache
@@ -177,6 +198,9 @@ COPY_FROM = 64  # rows from which COPY costs less than one INSERT over arrays
 class PostgresqlRows(Rows):
     """Set-based statements alone (arrays and COPY), `ledger_id` a constant in each, so that they spread over
     machines as they are."""
+
+    MARK = "%b"
+    LOCK = " FOR UPDATE"
 
     def select(self, noun: Noun[Any], keys: list[Any]) -> Iterable[Any]:
         columns = [keys] if noun.keys == 1 else list(map(list, zip(*keys, strict=True)))
