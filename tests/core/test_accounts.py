@@ -169,3 +169,35 @@ def test_every_kind_and_event_has_its_place_in_the_tables() -> None:
         "ledger_opened", "policy_set", "key_added", "member_admitted", "facts_set", "account_opened", "limits_set",
         "status_set", "moved", "once_used", "cancelled",
     }  # fmt: skip
+
+
+def test_what_is_held_is_not_available() -> None:
+    """Holds come later; the rule that counts them stands already."""
+    book = Book()
+    forn, granja = book.members(2)
+    book.state.put(ACCOUNTS, book.account(forn)._replace(held=20_000))
+    assert book.account(forn).available == 30_000
+    outcome = book.enter("transfer", Transfer(forn, granja, 30_001), forn)
+    assert isinstance(outcome, Refusal)
+    assert (outcome.details["held"], outcome.details["short_by"]) == (20_000, 1)
+    assert isinstance(book.enter("transfer", Transfer(forn, granja, 30_000), forn), int)
+
+
+def test_a_closed_account_receives_nothing() -> None:
+    book = Book()
+    forn, granja = book.members(2)
+    evolve(book.state, StatusSet(granja, "closed"), At(book.size, book.time, book.id()))
+    outcome = book.enter("transfer", Transfer(forn, granja, 1), forn)
+    assert outcome == Refusal("payee_cannot_receive", {"payee": granja.hex()})
+
+
+def test_the_guards_close_between_entries_and_not_within_one() -> None:
+    """What an entry does on the way to its net is nobody's business: an account beyond its floor may earn and pay."""
+    book = Book()
+    forn, granja = book.members(2)
+    book.enter("transfer", Transfer(forn, granja, 40_000), forn)
+    book.limit(forn, -10_000, 50_000)
+    at = At(book.size, book.time, book.id())
+    evolve(book.state, Moved(MovementId(at.id, 0), granja, forn, 35_000, "trade"), at)
+    evolve(book.state, Moved(MovementId(at.id, 1), forn, granja, 25_000, "trade"), at)
+    assert (book.account(forn).balance, book.account(forn).lowest) == (-30_000, -40_000)

@@ -273,3 +273,18 @@ def test_a_leg_is_a_form_of_its_own() -> None:
     assert form.read(form.text(leg))[0] == leg
     with pytest.raises(BadForm):
         form.read(form.text(leg).replace('"once":"x"', '"memo":"x"'))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"tip": 5}, "unknown field 'tip'"),
+        ({"amount": 0}, "amount: an integer from 1 to 1000000000000000"),
+        ({"payer": "me"}, "payer: an id is a UUIDv7"),
+        ({"anchor": [1, "A" * 42 + "B="]}, "anchor.root: base64 of 32 octets"),
+    ],
+)
+def test_a_refused_form_names_the_place(change: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadForm) as caught:
+        FORMS["transfer"].read(written({**plain(), **change}))
+    assert says in str(caught.value)

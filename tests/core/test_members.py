@@ -8,10 +8,11 @@ from ledger.core.accounts import ACCOUNTS, AccountOpened, LimitsSet, StatusSet
 from ledger.core.cancels import CANCELLED, Cancel, Cancelled
 from ledger.core.keys import KEYS, NAMED, KeyAdded, Signer
 from ledger.core.ledgers import LEDGER, POLICIES, KeyHolder, PolicySet, Quorum, SetPolicy, Territory
+from ledger.core.machine import evolve
 from ledger.core.members import MEMBERS, FactsSet, MemberAdmitted, Reinstate, SetFacts, SetLimits, Suspend
 from ledger.core.refusals import Refusal
 from ledger.core.transfers import Transfer
-from ledger.core.words import AccountId, HolderId, InstructionId, MemberId
+from ledger.core.words import AccountId, At, HolderId, InstructionId, MemberId
 from tests.core.book import BUSINESS, FREE_TEXT, Book, public
 
 
@@ -267,3 +268,28 @@ def test_a_cancelled_cosigner_stops_the_whole_instruction(book: Book) -> None:
     book.enter("cancel", Cancel(target), book.administrators[0])
     asked = Suspend(AccountId(forn), book.account(forn).status_since, FREE_TEXT)
     assert reason(book.administer("suspend", asked, id=InstructionId(target))) == "cancelled"
+
+
+# --- what keys over time will bring
+
+
+def test_two_keys_of_one_administrator_count_once(book: Book) -> None:
+    forn = book.member("Forn")
+    a = book.administrators[0]
+    evolve(book.state, KeyAdded(a, public("a second key")), At(book.size, book.time, book.id()))
+    both = [Signer(a, book.keys[a]), Signer(a, public("a second key"))]
+    outcome = book.enter("suspend", Suspend(forn, book.size - 1, FREE_TEXT), *both)
+    assert outcome == Refusal("signatures_missing", {"administrators_needed": 2, "administrators_signed": 1})
+
+
+def test_a_key_that_was_revoked_signs_nothing(book: Book) -> None:
+    forn, granja = book.member("Forn"), book.member("Granja")
+    book.state.put(KEYS, book.state.row(KEYS, public("Forn"))._replace(status="revoked"))
+    assert reason(book.enter("transfer", Transfer(forn, granja, 1), forn)) == "key_dead"
+
+
+def test_two_keys_of_one_holder_cancel_together(book: Book) -> None:
+    forn = book.member("Forn")
+    evolve(book.state, KeyAdded(HolderId(forn), public("a second key")), At(book.size, book.time, book.id()))
+    both = [Signer(HolderId(forn), public("Forn")), Signer(HolderId(forn), public("a second key"))]
+    assert isinstance(book.enter("cancel", Cancel(book.id()), *both), int)
