@@ -135,6 +135,22 @@ def test_a_tile_is_read_once() -> None:
     assert len(asked) == len(set(asked))
 
 
+@given(st.integers(1, 600), st.data())
+def test_with_the_size_a_tile_at_the_edge_is_read_whole_and_once(size: int, data: st.DataObject) -> None:
+    asked = []
+
+    def read(level: int, index: int, width: int) -> bytes:
+        assert (256 * index + width) * 256**level <= size
+        asked.append((level, index))
+        return tile_of(level, index, width)
+
+    nodes = TileNodes(read, size)
+    assert merkle.root_from_nodes(size, nodes) == TREE.root(size)
+    for index in data.draw(st.lists(st.integers(0, size - 1), max_size=4)):
+        assert merkle.inclusion_path(index, size, nodes) == TREE.path(index, 0, size)
+    assert len(asked) == len(set(asked))
+
+
 @pytest.mark.parametrize("change", [-32, -1, 1, 32])
 def test_a_tile_of_another_length_is_refused(change: int) -> None:
     def read(level: int, index: int, width: int) -> bytes:
