@@ -1,6 +1,7 @@
 """A chunk ahead of the replay: entries are read, put in order, and given to all cores to be examined."""
 
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -51,15 +52,23 @@ class Chunk(NamedTuple):
 @contextmanager
 def workers(processes: int | None, size: int) -> Iterator[ProcessPoolExecutor | None]:
     """A pool of this many processes (None: one for each core), or none where it would not help."""
-    count = (os.cpu_count() or 1) if processes is None else processes
+    count = cores() if processes is None else processes
     if count <= 1 or size <= SMALL:
         yield None
         return
-    pool = ProcessPoolExecutor(count, mp_context=get_context("forkserver"))
+    # Ctrl-C reaches every process of a terminal; this one sees to the others.
+    ignored = (signal.SIGINT, signal.SIG_IGN)
+    pool = ProcessPoolExecutor(count, get_context("forkserver"), initializer=signal.signal, initargs=ignored)
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def cores() -> int:
+    """The cores that this process may use, which in a container are fewer than the machine's."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 class Ahead:

@@ -24,7 +24,7 @@ def scratch_database() -> Iterator[Connection]:
         engine = create_engine(f"sqlite:///{Path(folder) / 'scratch.db'}", connect_args={"isolation_level": None})
         try:
             with engine.connect() as connection:
-                for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -131072"):
+                for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -32768"):
                     connection.exec_driver_sql(f"PRAGMA {pragma}")
                 schema.metadata.create_all(connection, tables=list(schema.PROJECTIONS.values()))
                 connection.exec_driver_sql("BEGIN")  # one transaction for all: it is thrown away in any case

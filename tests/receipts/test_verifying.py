@@ -364,6 +364,14 @@ def test_a_checkpoint_by_a_members_key_is_refused() -> None:
         verify(forge.receipt(0, forge.genesis["note"], []), ORIGIN, IDENTITY)
 
 
+def test_cosignatures_on_the_checkpoint_are_passed_over() -> None:
+    value = receipt()
+    value["checkpoint"] += notes.format_line("witness.example", b"\1\2\3\4", bytes(72)) + "\n"
+    assert verify(octets(value), ORIGIN, IDENTITY).checkpoint.size == 12
+    value["checkpoint"] += "no signature line\n"
+    refuse(value)
+
+
 def test_salted_lines_are_no_part_of_a_note() -> None:
     forge = Forge()
     note = signed("cancel", f'{{"anchor":{ANCHOR},"id":"{ID}","not_after":1795000900,"target":"{MEMBER}"}}',
