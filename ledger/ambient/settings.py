@@ -59,7 +59,12 @@ class Settings:
 
 
 NAMES = tuple(f.name for f in fields(Settings) if f.name != "sources")
-WHOLE = {"port": (0, 65_535), "threads": (1, 1000), "streams": (0, 10_000), "processes": (1, 100)}  # least and most; port 0 takes a free one
+WHOLE = {
+    "port": (0, 65_535),
+    "threads": (1, 1000),
+    "streams": (0, 10_000),
+    "processes": (1, 100),
+}  # least and most; port 0 takes a free one
 PATHS = ("operator_key", "clerk_key", "keyring", "password_file")
 
 

@@ -117,6 +117,7 @@ def test_a_stop_loses_nothing_that_was_acknowledged(house: House, number: int) -
     payer, payee = house.members[:2]
     notes = [house.territory.transfer(payer, payee, 1) for _ in range(300)]
     with serving(house) as server, ThreadPoolExecutor(8) as pool:
+
         def send(octets: bytes) -> int:
             try:
                 return server.submit(octets)[0]
