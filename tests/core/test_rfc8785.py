@@ -5,7 +5,6 @@ The values are drawn from the types of the forms, by a reading of those types th
 
 import json
 import re
-from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -82,10 +81,9 @@ def pattern(expression: str) -> Values:
     return st.from_regex(re.compile(expression, re.ASCII), fullmatch=True)
 
 
-@cache
 def form_values(form: Any) -> Values:
     """Values of a form: each field by its type, an optional one also absent; legs come apart, so none here."""
-    fields = {}
+    fields: dict[str, Values] = {}
     for name, hint in get_type_hints(form, include_extras=True).items():
         if name == "items" and form in words.ARRAYS:
             fields[name] = st.just(())
