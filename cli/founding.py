@@ -178,24 +178,18 @@ def _decided(prepared: Prepared, now: int) -> machine.Outcome:
 
 def _make_room(url: str, origin: str, signer: Signer) -> None:
     """The database, the ledger's head in it, the signer's state: each made unless it is there."""
+    founded = _is_founded(url, origin)
+    if not founded and signer.path.exists() and signer.latest() is not None:
+        raise SignerRefused(f"{signer.path}: this operator's key has signed a log already, and the database has none: "
+                            "bring the database back, or begin with a new key")  # fmt: skip
     store = Store.create(url)
     try:
-        sizes = {head.origin: head.size for head in store.heads()}
-        if not sizes.get(origin):
-            _make_state(signer)
-        if origin not in sizes:
+        if not founded and not signer.path.exists():
+            Signer.create_state(signer.path)
+        if all(head.origin != origin for head in store.heads()):
             store.add_ledger(origin)
     finally:
         store.close()
-
-
-def _make_state(signer: Signer) -> None:
-    """The state of an operator's key that has signed nothing."""
-    if not signer.path.exists():
-        Signer.create_state(signer.path)
-    elif signer.latest() is not None:
-        raise SignerRefused(f"{signer.path}: this operator's key has signed a log already, and the database has none: "
-                            "bring the database back, or begin with a new key")  # fmt: skip
 
 
 def describe_options(given: Mapping[str, Any], administrators: Sequence[Path], clerk: Path,

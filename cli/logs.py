@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from cli.acting import parse_id
 from cli.errors import Misused, Wrong
 from cli.options import FILE, SIGNS, Group, pass_session, with_options
 from cli.output import utc, write_facts, write_json
@@ -72,7 +73,7 @@ def _save(session: Session, log_index: int, holder: str | None, found: object, f
     if session.settings.server is None:
         if holder is None:
             raise Misused("--receipt: whose? Name a party of the entry by --holder")
-        found = session.database().receipt(log_index, bytes.fromhex(holder))
+        found = session.database().receipt(log_index, parse_id(holder, "--holder"))
     if found is None:
         raise Wrong(f"entry {log_index}: no receipt for this holder, who is no party of it")
     file.write_text(json.dumps(found) + "\n")

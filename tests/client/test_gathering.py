@@ -59,11 +59,13 @@ def test_whose_keys_a_genesis_registers(territory: TerritoryOfTests) -> None:
     assert set(holders) == {holder for holder, _ in [*territory.administrators, territory.clerk]}
 
 
+START = b"comarca/instruction@v1 transfer\n"
+
+
 @pytest.mark.parametrize(
     "octets",
-    [b"", b"hello\n", b"comarca/instruction@v1 transfer\n", b"comarca/instruction@v1 transfer\nledger.example/solana\n{}",
-     b"comarca/instruction@v1 transfer\nLedger/solana\n{}\n", b"comarca/instruction@v1 transfer\na/b\n{}\n\nx\n\ny\n\nz\n",
-     b"comarca/instruction@v1 transfer\na/b\n{}\n\x00\n", b"comarca/instruction@v1 transfer\na/b\n{}\n\n\xe2\x80\x94 x\n",
+    [b"", b"hello\n", START, START + b"ledger.example/solana\n{}", START + b"Ledger/solana\n{}\n",
+     START + b"a/b\n{}\n\nx\n\ny\n\nz\n", START + b"a/b\n{}\n\x00\n", START + b"a/b\n{}\n\n\xe2\x80\x94 x\n",
      b"\xff\xff\n"],
 )  # fmt: skip
 def test_what_is_no_instruction(octets: bytes) -> None:

@@ -56,9 +56,8 @@ def test_a_damaged_line_is_named(tmp_path: Path) -> None:
 
 def test_two_at_once_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "one.payments"
-    with Journal(path, HEADER):
-        with pytest.raises(JournalError, match="another import"):
-            Journal(path, HEADER)
+    with Journal(path, HEADER), pytest.raises(JournalError, match="another import"):
+        Journal(path, HEADER)
     Journal(path, HEADER).close()
 
 

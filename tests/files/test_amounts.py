@@ -33,7 +33,8 @@ def test_there_and_back(minor: int, scale: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("minor", "scale", "text"), [(0, 2, "0.00"), (-5, 2, "-0.05"), (5, 0, "5"), (123456, 3, "123.456"), (-100, 2, "-1.00")]
+    ("minor", "scale", "text"),
+    [(0, 2, "0.00"), (-5, 2, "-0.05"), (5, 0, "5"), (123456, 3, "123.456"), (-100, 2, "-1.00")],
 )
 def test_decimals_are_written_whole(minor: int, scale: int, text: str) -> None:
     assert decimal_text(minor, scale) == text
