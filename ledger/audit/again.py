@@ -17,11 +17,11 @@ from ledger.audit.tree import Tree
 from ledger.core import machine
 from ledger.core.accounts import ACCOUNTS, Moved
 from ledger.core.keys import LOGGED, Logged
-from ledger.core.machine import Repeat, Verified
+from ledger.core.machine import NOUNS, Repeat, Verified
 from ledger.core.refusals import Refusal
 from ledger.core.state import NotLoaded, Noun, State
 from ledger.core.words import At
-from ledger.rebuild.replay import at_of, evolve, loaded, references
+from ledger.rebuild.replay import at_of, evolve, references
 from ledger.store import schema
 from ledger.store.errors import Unbalanced
 from ledger.store.log import EntryRow
@@ -51,10 +51,12 @@ class Again:
             raise Fault(f"entries {start} to {rows[-1].log_index}", f"break a rule of every state: {error}") from error
 
     def _state(self, start: int, evidence: Sequence[Evidence]) -> State:
-        wanted = [row for found in evidence for row in machine.footprint(found.instruction)]
-        wanted += [row for found in evidence for row in references(found.events)]
-        state = loaded(self._replayed, (one for one in wanted if one[0] is not LOGGED))
-        state.rows[LOGGED] = self._logged_before(start, {key for noun, key in wanted if noun is LOGGED})
+        wanted = machine.footprints(found.instruction for found in evidence)
+        for noun, key in references(event for found in evidence for event in found.events):
+            wanted[noun][key] = None
+        state = State(NOUNS)
+        for noun, keys in wanted.items():
+            state.rows[noun] = self._load(noun, list(keys), start)
         return state
 
     def _enter(self, state: State, row: EntryRow, found: Evidence, start: int) -> None:
@@ -87,17 +89,17 @@ class Again:
             try:
                 return machine.decide(state, instruction, at)
             except NotLoaded as missing:
-                state.fill(missing.noun, self._load(missing.noun, missing.key, start))
+                state.fill(missing.noun, self._load(missing.noun, [missing.key], start))
 
-    def _load(self, noun: Noun[Any], key: Any, start: int) -> dict[Any, Any]:
-        return self._logged_before(start, {key}) if noun is LOGGED else self._replayed.load(noun, [key])
+    def _load(self, noun: Noun[Any], keys: list[Any], start: int) -> dict[Any, Any]:
+        return self._logged_before(start, keys) if noun is LOGGED else self._replayed.load(noun, keys)
 
-    def _logged_before(self, start: int, ids: Iterable[Any]) -> dict[Any, Any]:
+    def _logged_before(self, start: int, wanted: list[Any]) -> dict[Any, Any]:
         """The ids in the log before a chunk: entries whose columns have been compared with their notes.
 
         Asked for so, and not by id alone: where an id stands twice, the one that came first counts.
         """
-        table, wanted = schema.entry, list(ids)
+        table = schema.entry
         found: dict[Any, Any] = dict.fromkeys(wanted)
         for n in range(0, len(wanted), WIDTH):
             query = select(table.c.id, table.c.log_index, table.c.text_hash).where(

@@ -121,7 +121,7 @@ class Forger:
             head = transaction.head
             at = At(head.size, head.time if time is None else time, prepared.instruction.id)
             if events is None:
-                state = transaction.state(machine.footprint(prepared.instruction))
+                state = transaction.state(machine.footprints([prepared.instruction]))
                 decided = machine.decide(state, prepared.instruction, at)
                 assert isinstance(decided, list), decided
                 events = decided
@@ -323,7 +323,8 @@ def _die(*_: Any) -> None:
 
 def test_limits_are_looked_at_a_third_time(lived: Lived, monkeypatch: pytest.MonkeyPatch) -> None:
     """Were the rules' own check gone, the audit would still see it."""
-    monkeypatch.setattr("ledger.core.transfers.check", lambda *_: None)
+    for check in ("check", "check_one"):
+        monkeypatch.setattr(f"ledger.core.transfers.{check}", lambda *_: None)
     octets, events = payment(lived, 600_000)
     index = Forger(lived).log(octets, events)
     with pytest.raises(Fault, match=f"^entry {index}: account {lived.miller.hex()} is below its floor"):
