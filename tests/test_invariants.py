@@ -45,7 +45,7 @@ def no_late_loads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small_chunks", "no_late_loads")
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=Batches)
 def test_every_invariant_holds_after_every_batch(ledgers: Iterator[TerritoryOfTests], batches: list[Batch]) -> None:
     territory = next(ledgers)
