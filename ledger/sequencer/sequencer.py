@@ -5,7 +5,7 @@ Two threads, so that a batch is decided while the checkpoint of the one before i
     queue -> writer (one transaction a batch) -> signing (one checkpoint a batch) -> futures
 
 A future is answered only after the checkpoint that covers its entry is signed. The row of a checkpoint is written
-with the next batch, or by itself when nothing is waiting.
+with the next batch, or by itself when nothing has come for a while.
 """
 
 import logging
@@ -41,6 +41,8 @@ class Unsigned(Unavailable):
 Waiting = tuple[Prepared, "Future[Logged]"]
 Row = tuple[int, bytes, bytes]  # size, root, note
 END = None
+# Seconds of silence after which rows are written by themselves: at once, each lone batch would cost as much again.
+IDLE_S = 0.05
 
 
 class Sequencer:
@@ -105,21 +107,32 @@ class Sequencer:
             batch, ending = self._gather()
             if batch:
                 self._commit(batch)
-            if self._waiting.empty():
-                self._committed.join()
-                self._flush()
+        self._settle()
         self._committed.put(END)
 
     def _gather(self) -> tuple[list[Waiting], bool]:
         """Wait for one item and take what else is there; and whether the end was met."""
         batch: list[Waiting] = []
-        item = self._waiting.get()
+        item = self._first()
         while item is not END:
             batch.append(item)
             if len(batch) >= self._most or self._waiting.empty():
                 return batch, False
             item = self._waiting.get()
         return batch, True
+
+    def _first(self) -> Waiting | None:
+        """The next item; while none comes, the time is used to keep the checkpoints signed so far."""
+        try:
+            return self._waiting.get(timeout=IDLE_S)
+        except queue.Empty:
+            self._settle()
+            return self._waiting.get()
+
+    def _settle(self) -> None:
+        """Wait until all that is committed is signed, and keep its checkpoints."""
+        self._committed.join()
+        self._flush()
 
     def _commit(self, batch: list[Waiting]) -> None:
         rows = self._take_rows()
