@@ -1,10 +1,10 @@
 """Checkpoints (C2SP `tlog-checkpoint`): origin, size and root of a log, signed by its operator.
 
 ledger.example/solana
-600
-BbuApXrmzdtkLeKekV4UWb60jv+LVOi1lJXD7pln8Dc=
+12
+Q1P6NUjVzV8EctB+fjRWDDThFByBWfmeLhfcHzr3S80=
 
-— ledger.example/solana 9hVaqhPb3qCZhzVJLFKI5P4Q...
+— ledger.example/solana uINFEuHBq2BGo/Zyz3Tsl+KwOO3dQ4xMDu13XlArDDuBDkh9FgrWWKa8hxRnIgoX09vG+K+LwNV7cnb2sufnh4yfDww=
 """
 
 import re

@@ -1,9 +1,9 @@
 """Entries, the Merkle leaves: four lines, public, that say nothing about anyone (docs/formats.md, Entry).
 
 comarca/entry@v1
-time 1795000256
-instruction JanCBN6Avdm63YHZ5j6JeHg9X1YdY5YeL8LtocalS5U=
-events 4QhzkHiJj1ch0bGn3CQOTYvPfZ/DZ6dnPBexXEkewDE=
+time 1795000298
+instruction /tOkhqQhRZXJ8XH1YkTNuw4eYQv/qObrXyWzz2+CaJI=
+events yhbsjz41/V4gNdpu+eI8XU68ImNuA9KBjIziNZk3iF4=
 """
 
 import re

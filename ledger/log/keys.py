@@ -3,6 +3,11 @@
 Registration admits a public key that is canonically encoded and lies in the subgroup of prime order. A signature
 counts if R is canonical and not of small order, S is below the order of the group, and the equation holds without
 cofactor. That of R is looked at here, because releases of libsodium differ in it; the rest is libsodium's verification.
+
+>>> vkey("ledger.example/solana", public_of(bytes(32)))
+'ledger.example/solana+f616577c+ATtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGLWdop'
+>>> verify(public_of(bytes(32)), sign(bytes(32), b"paid"), b"paid")
+True
 """
 
 import hashlib

@@ -3,6 +3,13 @@
 A node is the root of a complete subtree: node(level, index) covers the 2**level leaves from index * 2**level on. The
 frontier of a log of size n is the roots of the complete subtrees that n is made of, the largest first: one for each
 bit that is set in n. It is all that appending needs.
+
+>>> leaves = [leaf_hash(b"a"), leaf_hash(b"b"), leaf_hash(b"c")]
+>>> whole = root(leaves)
+>>> whole == node_hash(node_hash(leaves[0], leaves[1]), leaves[2]) == Frontier().extend(leaves).root()
+True
+>>> verify_inclusion(leaves[1], 1, 3, [leaves[0], leaves[2]], whole)
+True
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -108,6 +115,11 @@ def root_from_nodes(size: int, node: Node) -> bytes:
 def inclusion_path(index: int, size: int, node: Node) -> list[bytes]:
     """The path of leaf `index` in the tree of `size` leaves (PATH of RFC 9162 section 2.1.3.1); ValueError if it is
     not in it."""
+    return [_range_hash(start, end, node) for start, end in _siblings(index, size)]
+
+
+def _siblings(index: int, size: int) -> list[tuple[int, int]]:
+    """The leaves, from and to, that each hash of a path covers, the lowest first."""
     if not 0 <= index < size:
         raise ValueError(f"leaf {index} in a tree of {size}")
     path, start, end = [], 0, size
@@ -119,7 +131,8 @@ def inclusion_path(index: int, size: int, node: Node) -> list[bytes]:
         else:
             path.append((start, split))
             start = split
-    return [_range_hash(first, last, node) for first, last in reversed(path)]
+    path.reverse()
+    return path
 
 
 def consistency_path(old: int, new: int, node: Node) -> list[bytes]:
@@ -154,7 +167,14 @@ def batch_paths(frontier: Frontier, leaves: Sequence[bytes], indexes: Sequence[i
     frontier and the new leaves alone."""
     node = nodes_of_batch(frontier, leaves)
     size = frontier.size + len(leaves)
-    return [inclusion_path(index, size, node) for index in indexes]
+    hashes: dict[tuple[int, int], bytes] = {}  # paths of neighbours share most of theirs
+
+    def range_hash(covered: tuple[int, int]) -> bytes:
+        if covered not in hashes:
+            hashes[covered] = _range_hash(*covered, node)
+        return hashes[covered]
+
+    return [[range_hash(covered) for covered in _siblings(index, size)] for index in indexes]
 
 
 def nodes_of_batch(frontier: Frontier, leaves: Sequence[bytes]) -> Node:

@@ -1,6 +1,9 @@
-"""Signed notes (C2SP `signed-note`): a text, an empty line, signature lines.
+r"""Signed notes (C2SP `signed-note`): a text, an empty line, signature lines.
 
 — <key name> <base64 of key ID and signature>
+
+>>> open_note("No more is said.\n\n— registrar.example AQIDBAU=\n".encode())
+(b'No more is said.\n', (SignatureLine(name='registrar.example', key_id=b'\x01\x02\x03\x04', signature=b'\x05'),))
 """
 
 import re

@@ -1,10 +1,17 @@
 """Inclusion proofs for anyone (C2SP `tlog-proof`): index, path, checkpoint, in one text.
 
 c2sp.org/tlog-proof@v1
-index 5
-<base64 of a hash>
+index 6
+tFyCtewRNnu9HYcnVKlGEP2KhO41HKRVNsYEmWG5bmE=
+2GNWul9WyGTW7UHqxpj9FgLNYLGn6iQZlrL+c/lAa+o=
+lcR9HydTTK+Z+6PvaBY82+b7k7dVgIqjgnTxsU1Ati4=
+Ov0BhTNcfDtG538WdQTxr7BxGmtkPUVZv8Fr+sji1Aw=
 
-<checkpoint>
+ledger.example/solana
+12
+Q1P6NUjVzV8EctB+fjRWDDThFByBWfmeLhfcHzr3S80=
+
+— ledger.example/solana uINFEuHBq2BGo/Zyz3Tsl+KwOO3dQ4xMDu13XlArDDuBDkh9FgrWWKa8hxRnIgoX09vG+K+LwNV7cnb2sufnh4yfDww=
 """
 
 import re

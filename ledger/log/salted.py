@@ -3,6 +3,11 @@
     base64(16 random octets) SP json
 
 A list of them is hashed as an RFC 6962 tree whose leaves are the lines without LF.
+
+>>> free_text(bytes(16), "rent of May").decode()
+'AAAAAAAAAAAAAAAAAAAAAA== "rent of May"'
+>>> base64s.encode(root([free_text(bytes(16), "rent of May")]))
+'+Q3dV19C5/Oaevx/txpwWaC5e/AveT1WmLhXP0V+FLM='
 """
 
 import json

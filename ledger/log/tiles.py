@@ -1,7 +1,12 @@
 """Tiles (C2SP `tlog-tiles`): the tree cut into pieces of height 8, each 256 hashes wide.
 
 Tile (level, index) holds the hashes of nodes (8 * level, 256 * index ...). Full tiles never change. The path of a
-partial one ends in its width, such as tile/0/x001/x234/067.p/112.
+partial one ends in its width.
+
+>>> tile_path(0, 1_234_067, 112)
+'tile/0/x001/x234/067.p/112'
+>>> list(full_tiles(65_279, 65_536))
+[(0, 254), (0, 255), (1, 0)]
 """
 
 import re
@@ -73,7 +78,9 @@ class TilePath(NamedTuple):
 
 
 def tile_path(level: int | None, index: int, width: int = WIDTH) -> str:
-    """The path of a tile, or of an entry bundle where level is None."""
+    """The path of a tile, or of an entry bundle where level is None; ValueError where there can be no such tile."""
+    if index < 0 or not 1 <= width <= WIDTH:
+        raise ValueError(f"tile {index} of width {width}")
     digits = f"{index % 1000:03}"
     rest = index // 1000
     while rest:
@@ -91,6 +98,6 @@ def parse_path(path: str) -> TilePath:
     level, digits, width = matched.groups()
     index = int(digits.replace("x", "").replace("/", ""))
     named = TilePath(None if level == "entries" else int(level), index, int(width) if width else WIDTH)
-    if tile_path(*named) != path or named.width > WIDTH:
+    if named.width > WIDTH or tile_path(*named) != path:
         raise Malformed(f"not the canonical path of a tile: {path[:60]!r}")
     return named

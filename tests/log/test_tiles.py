@@ -66,6 +66,12 @@ def test_what_is_read_is_written_the_same(path: str) -> None:
     assert tiles.tile_path(*named) == path
 
 
+@pytest.mark.parametrize(("index", "width"), [(-1, 256), (-1000, 1), (0, 0), (0, 257), (0, -1)])
+def test_no_path_of_a_tile_that_cannot_be(index: int, width: int) -> None:
+    with pytest.raises(ValueError, match="tile"):
+        tiles.tile_path(0, index, width)
+
+
 # --- which tiles are full
 
 
