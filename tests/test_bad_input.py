@@ -267,6 +267,15 @@ def test_every_key_that_a_genesis_names_is_checked(memory: Scene) -> None:
     assert outcome.reason == "malformed"
 
 
+def test_a_genesis_names_one_origin(memory: Scene) -> None:
+    territory = memory.territory
+    territory.anchor = None
+    form = territory.genesis_form('{"commercial":[0,1]}', origin="ledger.example/other")
+    outcome = territory.verify(territory.draft("genesis", form).signed([*territory.administrators, territory.clerk]))
+    assert isinstance(outcome, Refusal)
+    assert (outcome.reason, outcome.details["what"][:6]) == ("malformed", "origin")
+
+
 # --- whatever comes, intake answers with a refusal and never with an exception
 
 
