@@ -1,0 +1,66 @@
+"""`submit`, the writer's part, on both engines: batches of 1, 10, 100 and 1000 payments between 2,000 random accounts,
+and bulks of 1,000 legs.
+
+Beside it the floor, which is the same reads and rows by the raw driver; the inserts alone, to see that the floor is
+none that flatters; and one libsodium verification for each entry or leg.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from benchmarks.floor import floor_of, record
+from benchmarks.rounds import Line, Report, Turns
+from benchmarks.signatures import verifications
+from benchmarks.world import Base, World
+from ledger.intake.submission import Prepared
+
+BATCHES = {1: 40, 10: 20, 100: 8, 1000: 1}  # batches a round
+LEGS = 1000
+
+
+@pytest.mark.parametrize("size", BATCHES)
+def test_submit(base: Base, size: int, turns: Turns, report: Report) -> None:
+    count = BATCHES[size]
+    micros = beside_floors(base, turns, lambda world: [world.prepared(size) for _ in range(count)], size * count)
+    report.add(line(f"submit, batches of {size}", base, "µs an entry", micros))
+
+
+def test_bulk(base: Base, turns: Turns, report: Report) -> None:
+    micros = beside_floors(base, turns, lambda world: [[world.bulk(LEGS)]], LEGS)
+    report.add(line(f"submit, one bulk of {LEGS} legs", base, "µs a leg", micros))
+
+
+def beside_floors(
+    base: Base, turns: Turns, draw: Callable[[World], list[list[Prepared]]], items: int
+) -> dict[str, float]:
+    """Microseconds an item of submitting the batches of a round, of its floors, and of verifying one signature."""
+    with base.world() as recorder, base.world() as lower, base.world() as lowest, base.world() as world:
+        rounds = [draw(world) for _ in turns.numbers]
+        recorded = [[record(recorder, batch) for batch in batches] for batches in rounds]
+        floor, inserts, verify = floor_of(lower), floor_of(lowest), verifications(items)
+        seconds, floors = turns(
+            lambda n: each(world.submit, rounds[n]),
+            floor=lambda n: each(floor.run, recorded[n]),
+            inserts=lambda n: each(inserts.insert_only, recorded[n]),
+            verify=lambda n: verify(),
+        )
+        floor.close()
+        inserts.close()
+    return {name: 1e6 * found / items for name, found in {"submit": seconds, **floors}.items()}
+
+
+def each(run: Callable[[Any], None], batches: Sequence[Any]) -> None:
+    """Run over each batch."""
+    for batch in batches:
+        run(batch)
+
+
+def line(what: str, base: Base, unit: str, micros: dict[str, float]) -> Line:
+    """The line of the table."""
+    note = (
+        f"floor / inserts alone {micros['floor'] / micros['inserts']:.2f}; "
+        f"of one verification ({micros['verify']:.1f} µs) {micros['submit'] / micros['verify']:.2f}"
+    )
+    return Line(what, base.databases.name, micros["submit"], unit, "raw driver", micros["floor"], note)
