@@ -41,6 +41,10 @@ class Settings:
     server: str | None = None
     threads: int = 16
     streams: int = 160
+    rate: int = 50
+    burst: int = 2000
+    proxies: int = 0
+    log: str = "warning"
     processes: int = 1
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
@@ -64,7 +68,11 @@ WHOLE = {
     "threads": (1, 1000),
     "streams": (0, 10_000),
     "processes": (1, 100),
+    "rate": (1, 1_000_000),
+    "burst": (1, 1_000_000),
+    "proxies": (0, 10),
 }  # least and most; port 0 takes a free one
+LEVELS = ("error", "warning", "info")  # of the log; at info each request has a line
 PATHS = ("operator_key", "clerk_key", "keyring", "password_file")
 
 
@@ -119,6 +127,8 @@ def _take(settings: Settings, values: Mapping[str, Any], source: Callable[[str],
 def _converted(name: str, value: Any) -> Any:
     if name in WHOLE:
         return _whole(value, *WHOLE[name])
+    if name == "log" and value not in LEVELS:
+        raise ValueError(f"one of {', '.join(LEVELS)} belongs here, not {_short(value)}")
     if isinstance(value, Path) and name in PATHS:
         return value
     if not isinstance(value, str) or not value or "\x00" in value:

@@ -14,6 +14,7 @@ from typing import Annotated, NamedTuple
 
 from flask import request
 
+from ledger.api.limits import charge_holder
 from ledger.api.problems import Problem, of_refusal
 from ledger.api.served import Served
 from ledger.core.forms import BadForm, Form
@@ -102,6 +103,7 @@ def reader_if_any(served: Served) -> Reader | None:
     found = known(served, secret) if secret else None
     if found is None:
         raise Problem("token_invalid", BEARER)
+    charge_holder(found.holder)
     return found
 
 

@@ -6,9 +6,11 @@ from typing import Any
 from flask import Flask, Response
 from flask_smorest import Api
 from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, ValidationError
 
-from ledger.api import edge, problems, schemas, streaming, views
+from ledger.api import edge, limits, logs, metrics, problems, schemas, streaming, views
+from ledger.api.limits import Rate
 from ledger.api.served import EXTENSION, Served
 from ledger.core.words import ID
 from ledger.log.instruction import RESERVED
@@ -72,8 +74,11 @@ class ProblemApi(Api):  # type: ignore[misc]  # flask-smorest has no types
         return problems.respond(problems.of_http(error))
 
 
-def create_app(ledgers: Iterable[Served], streams_most: int = STREAMS_MOST) -> Flask:
-    """The application of these ledgers, each with so many streams at most. Whoever made them closes them."""
+def create_app(
+    ledgers: Iterable[Served], streams_most: int = STREAMS_MOST, rate: Rate | None = None, proxies: int = 0
+) -> Flask:
+    """The application of these ledgers, each with so many streams at most; a rate limits each address and each holder.
+    `proxies` are those in front, whose word on the client's address is taken. Whoever made the ledgers closes them."""
     app = Flask("comarca", static_folder=None)
     app.config.update(
         API_TITLE="Comarca",
@@ -88,8 +93,14 @@ def create_app(ledgers: Iterable[Served], streams_most: int = STREAMS_MOST) -> F
     app.extensions[EXTENSION] = {one.name: one for one in ledgers}
     for name, (converter, _) in CONVERTERS.items():
         app.url_map.converters[name] = converter
+    if proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
+    metrics.register(app)
     problems.register(app)
+    if rate is not None:
+        limits.register(app, rate)
     edge.register(app)
+    logs.register(app)
     _register_routes(app)
     return app
 
@@ -100,5 +111,5 @@ def _register_routes(app: Flask) -> None:
         api.register_converter(converter, lambda _, schema=schema: dict(schema))
     api.spec.components.schema("Submissions", schema=schemas.Submissions)
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
-    for blueprint in (*views.ALL, streaming.streams):
+    for blueprint in (*views.ALL, streaming.streams, metrics.operations):
         api.register_blueprint(blueprint)

@@ -1,7 +1,7 @@
 """Problems after RFC 9457: every answer that is not a success, from the router's 404 to the ledger's refusals.
 
-    {"type": "/docs/reasons#credit_exceeded", "title": "Credit exceeded", "status": 422, "detail": "...",
-     "reason": "credit_exceeded", "details": {"available": 120, ...}, "remedy": "..."}
+{"type": "/docs/reasons#credit_exceeded", "title": "Credit exceeded", "status": 422, "detail": "...",
+ "reason": "credit_exceeded", "details": {"available": 120, ...}, "remedy": "..."}
 """
 
 import json
@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
 from ledger.api.reasons import REASONS
@@ -72,6 +72,7 @@ def respond(problem: Problem) -> Response:
     body = problem.body
     response = Response(json.dumps(body), body["status"], content_type=MEDIA_TYPE)
     response.headers.update(problem.headers)
+    g.reason = problem.reason
     response.headers["Cache-Control"] = "no-store"
     return response
 

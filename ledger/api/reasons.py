@@ -76,6 +76,8 @@ OF_HTTP = (
     Reason("media_type_unsupported", 415, "This address does not take a body of this media type.",
            "Send one of those that `details` names, in UTF-8 and without a content coding."),
     Reason("nonce_used", 422, "This nonce has been used for a login before.", "Draw a new nonce and sign it."),
+    Reason("too_many_requests", 429, "More requests came than this server takes from one side.",
+           "Wait as long as `Retry-After` says; send many submissions in one body; read by token."),
     Reason("too_many_streams", 503, "As many streams are open as this server keeps.",
            "Close one that is not needed, or try again in a moment with the same `Last-Event-ID`."),
     Reason("unavailable", 503, "The ledger cannot answer now. Whether the instruction was logged is unknown.",

@@ -9,7 +9,7 @@ from ledger.api.problems import Problem
 from ledger.followers.news import News
 from ledger.intake.submission import Prepared
 from ledger.log import checkpoint
-from ledger.sequencer.sequencer import Logged, Sequencer, Sign
+from ledger.sequencer.sequencer import Logged, Sequencer, Sign, Watch
 from ledger.service.door import Door, no_trouble
 from ledger.service.receipts import Receipts
 from ledger.store import queries
@@ -47,6 +47,10 @@ class Served:
         self._closed = True
         self.news.end()
         self._sequencer.close()
+
+    def watch(self, watch: Watch) -> None:
+        """Tell this of each batch."""
+        self._sequencer.watch = watch
 
     def put(self, items: Sequence[Prepared]) -> list["Future[Logged]"]:
         """Queue verified instructions in this order."""

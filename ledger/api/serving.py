@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType, TracebackType
 from typing import Any, NamedTuple
 
@@ -20,9 +21,12 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
+from ledger.ambient import output
 from ledger.ambient.clock import ClockGuard
 from ledger.ambient.settings import Settings
+from ledger.api import metrics
 from ledger.api.application import create_app
+from ledger.api.limits import Rate
 from ledger.api.served import Served
 from ledger.log import keys
 from ledger.service.signing import signing
@@ -62,7 +66,10 @@ def serve(
     if file is not None and settings.processes > 1:
         raise StoreError("a SQLite ledger has one writer: serve it with one process, or keep it in PostgreSQL")
     check(settings, operators)
+    output.to_stderr(settings.log)
     with ExitStack() as stack:
+        if settings.processes > 1:
+            os.environ[metrics.FOLDER] = stack.enter_context(TemporaryDirectory(prefix="comarca-metrics-"))
         lock = stack.enter_context(LockFile(file, "serve")) if file is not None else None
         return _run(Server(settings, operators, clock_is_right, lock, announce))
 
@@ -162,7 +169,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         except (StoreError, SignerRefused, Unavailable) as error:
             print(f"comarca: {error}", file=sys.stderr, flush=True)
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
-        return create_app(self._opened.ledgers, self._settings.streams)
+        rate = Rate(self._settings.rate, self._settings.burst)
+        return create_app(self._opened.ledgers, self._settings.streams, rate, self._settings.proxies)
 
     def _ready(self, worker: Any) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent passes it on

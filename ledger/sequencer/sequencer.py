@@ -11,6 +11,7 @@ with the next batch, or by itself when nothing has come for a while.
 import logging
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -38,6 +39,7 @@ class Unsigned(Unavailable):
     """Committed, but no checkpoint could be signed: the same text later gets the receipt."""
 
 
+Watch = Callable[[int, float], None]  # told of each batch: how many, and the seconds of its transaction
 Waiting = tuple[Prepared, "Future[Logged]"]
 Row = tuple[int, bytes, bytes]  # size, root, note
 END = None
@@ -52,6 +54,7 @@ class Sequencer:
         self._door, self._sign, self._most = door, sign, most
         self._waiting: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._committed: queue.Queue[tuple[list[Waiting], list[Outcome], Head] | None] = queue.Queue(maxsize=2)
+        self.watch: Watch = unwatched
         self._signed: deque[Row] = deque()  # checkpoints whose rows are still to be written
         self.latest: bytes | None = None  # the last checkpoint signed here, before its row can be read
         self._lock = threading.Lock()
@@ -135,13 +138,14 @@ class Sequencer:
         self._flush()
 
     def _commit(self, batch: list[Waiting]) -> None:
-        rows = self._take_rows()
+        rows, began = self._take_rows(), time.perf_counter()
         try:
             outcomes, head = self._door.submit([item for item, _ in batch], rows)
         except Exception as error:
             self._signed.extendleft(reversed(rows))
             fail(batch, error)
             return
+        self.watch(len(batch), time.perf_counter() - began)
         self._committed.put((batch, outcomes, head))
 
     def _take_rows(self) -> list[Row]:
@@ -183,6 +187,10 @@ class Sequencer:
         signed = checkpoint.parse(note)
         self.latest = note
         self._signed.append((signed.size, signed.root, note))
+
+
+def unwatched(size: int, seconds: float) -> None:
+    """Nobody counts."""
 
 
 def fail(batch: Sequence[Waiting], error: Exception) -> None:
