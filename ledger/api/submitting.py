@@ -110,7 +110,10 @@ def _logged(prepared: Prepared, future: "Future[Logged]") -> "Logged | Problem |
 
 def _receipts(served: Served, batch: Sequence[tuple[Prepared, Accepted | Repeat]], note: bytes) -> list[dict[str, Any]]:
     """The receipts for whoever signed here and is a party; for others the log index and the entry."""
-    wanted = [Wanted(outcome.log_index, _signers(served, prepared)) for prepared, outcome in batch]
+    wanted = [
+        Wanted(outcome.log_index, _signers(served, prepared), getattr(outcome, "row", None), prepared.texts)
+        for prepared, outcome in batch
+    ]
     return [
         receipt if receipt is not None else {"entry": public_line(served, one.log_index, note)}
         for one, receipt in zip(wanted, served.receipts.of(wanted, note), strict=True)

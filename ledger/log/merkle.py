@@ -165,16 +165,26 @@ def path_in(leaves: Sequence[bytes], index: int) -> list[bytes]:
 def batch_paths(frontier: Frontier, leaves: Sequence[bytes], indexes: Sequence[int]) -> list[list[bytes]]:
     """The inclusion paths, in the log after these leaves, of those of them at `indexes` (log indexes), from the old
     frontier and the new leaves alone."""
-    node = nodes_of_batch(frontier, leaves)
-    size = frontier.size + len(leaves)
-    hashes: dict[tuple[int, int], bytes] = {}  # paths of neighbours share most of theirs
+    paths = Paths(frontier.size + len(leaves), nodes_of_batch(frontier, leaves))
+    return [paths.of(index) for index in indexes]
 
-    def range_hash(covered: tuple[int, int]) -> bytes:
-        if covered not in hashes:
-            hashes[covered] = _range_hash(*covered, node)
-        return hashes[covered]
 
-    return [[range_hash(covered) for covered in _siblings(index, size)] for index in indexes]
+class Paths:
+    """Inclusion paths in one tree. Paths of neighbours share most of their hashes, so each is made once."""
+
+    def __init__(self, size: int, node: Node):
+        self._size, self._node = size, node
+        self._hashes: dict[tuple[int, int], bytes] = {}
+
+    def of(self, index: int) -> list[bytes]:
+        """The path of the leaf at this index, as `inclusion_path` makes it."""
+        return [self._range_hash(covered) for covered in _siblings(index, self._size)]
+
+    def _range_hash(self, covered: tuple[int, int]) -> bytes:
+        found = self._hashes.get(covered)
+        if found is None:
+            self._hashes[covered] = found = _range_hash(*covered, self._node)
+        return found
 
 
 def nodes_of_batch(frontier: Frontier, leaves: Sequence[bytes]) -> Node:

@@ -8,6 +8,7 @@ import gc
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ledger.core import keys, machine
@@ -25,10 +26,12 @@ from ledger.store.log import EntryRow, Head, read_head, save_checkpoints, save_p
 logger = logging.getLogger(__name__)
 
 
-class Accepted(NamedTuple):
-    """The instruction is in the log, at this index, since now."""
+@dataclass(slots=True)
+class Accepted:
+    """The instruction is in the log, at this index, since now; `row` is its entry, so that nobody need read it."""
 
     log_index: int
+    row: EntryRow | None = field(default=None, compare=False, repr=False)
 
 
 class Defect(NamedTuple):
@@ -125,8 +128,9 @@ class Door:
                 outcomes.append(events)
                 continue
             evolve(state, events, instruction, at)
-            entries.append(entry_row(self.ledger_id, item, events, at, self._salts))
-            outcomes.append(Accepted(log_index))
+            row = entry_row(self.ledger_id, item, events, at, self._salts)
+            entries.append(row)
+            outcomes.append(Accepted(log_index, row))
             if item.texts:
                 with_texts.append((log_index, item))
             log_index += 1
@@ -142,7 +146,7 @@ class Door:
         return int(self._clock())
 
     def _save_texts(self, transaction: Transaction, accepted: list[tuple[int, Prepared]]) -> None:
-        texts = [(index, field, line) for index, item in accepted for field, line in item.texts]
+        texts = [(index, name, line) for index, item in accepted for name, line in item.texts]
         save_texts(transaction.rows, (text for text in texts if text[1] != "profile"))
         save_profiles(transaction.connection, self.ledger_id, profiles(accepted))
 
@@ -163,8 +167,8 @@ def uncollected() -> Iterator[None]:
 def profiles(accepted: list[tuple[int, Prepared]]) -> Iterator[tuple[bytes, int, bytes]]:
     """Member, log index and line of each profile that came with an instruction."""
     for index, item in accepted:
-        for field, line in item.texts:
-            if field == "profile":
+        for name, line in item.texts:
+            if name == "profile":
                 yield getattr(item.instruction.asked, "member", item.instruction.id), index, line
 
 

@@ -5,6 +5,8 @@ tree's nodes over complete subtrees. So the receipts of one batch cost two state
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
@@ -27,10 +29,13 @@ _FIELDS = tuple({f'"{name}":"'.encode() for form in FORMS.values() for name, _ i
 
 
 class Wanted(NamedTuple):
-    """The receipt of one entry, for the first of these holders that is a party."""
+    """The receipt of one entry, for the first of these holders that is a party. Of an entry made just now, row and free
+    texts are at hand."""
 
     log_index: int
     readers: Sequence[bytes]
+    row: EntryRow | None = None
+    texts: Sequence[tuple[str, bytes]] = ()
 
 
 class SigningKey(NamedTuple):
@@ -62,11 +67,13 @@ class Receipts:
         """A receipt for each that is wanted, all under one checkpoint; None where no reader is a party, or the
         checkpoint does not cover the entry. Raises Unavailable."""
         size = checkpoints.parse(checkpoint).size
-        indexes = {one.log_index for one in wanted if one.readers and 0 <= one.log_index < size}
-        with self.store.read() as connection:
-            gathered = _Gathered(connection, self, size)
-            rows = gathered.rows(indexes)
+        with _Gathered(self, size) as gathered:
+            gathered.learn(one.row for one in wanted if one.row is not None)
+            stored = {one.log_index for one in wanted if one.row is None and one.readers and 0 <= one.log_index < size}
+            rows = gathered.rows(stored)
             texts = gathered.texts(rows)
+            rows |= {one.log_index: one.row for one in wanted if one.row is not None and one.log_index < size}
+            texts |= {one.log_index: list(one.texts) for one in wanted if one.row is not None}
             return [
                 gathered.receipt(rows[one.log_index], one.readers, texts, checkpoint) if one.log_index in rows else None
                 for one in wanted
@@ -82,12 +89,37 @@ def _kept(known: dict[Any, Any], most: int, key: Any, value: Any) -> Any:
 
 
 class _Gathered:
-    """What receipts need, read in one state of the database."""
+    """What receipts need, read in one state of the database, if anything must be read at all."""
 
-    def __init__(self, connection: Connection, receipts: Receipts, size: int):
-        self._connection, self._receipts, self._size = connection, receipts, size
-        self._ledger_id = receipts.ledger_id
-        self._read_node = nodes(rows_of(connection, self._ledger_id), size)
+    def __init__(self, receipts: Receipts, size: int):
+        self._receipts, self._ledger_id, self._size = receipts, receipts.ledger_id, size
+        self._paths = merkle.Paths(size, self._node)
+        self._opened = ExitStack()
+
+    def __enter__(self) -> "_Gathered":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    @cached_property
+    def _connection(self) -> Connection:
+        return self._opened.enter_context(self._receipts.store.read())
+
+    @cached_property
+    def _read_node(self) -> merkle.Node:
+        return nodes(rows_of(self._connection, self._ledger_id), self._size)
+
+    def learn(self, rows: Iterable[EntryRow]) -> None:
+        """Remember the nodes that new entries complete: what reading them back would give."""
+        known = self._receipts.nodes
+        for row in rows:
+            level, index, node = 0, row.log_index, row.leaf_hash
+            _kept(known, NODES, (0, index), node)
+            while index & 1:
+                node = merkle.node_hash(self._node(level, index - 1), node)
+                level, index = level + 1, index >> 1
+                _kept(known, NODES, (level, index), node)
 
     def receipt(
         self, row: EntryRow, readers: Sequence[bytes], texts: dict[int, list[tuple[str, bytes]]], checkpoint: bytes
@@ -105,9 +137,9 @@ class _Gathered:
 
     def rows(self, indexes: Iterable[int]) -> dict[int, EntryRow]:
         """Entries by log index, without those whose notes were erased."""
-        table = schema.entry
-        wanted = select(table).where(table.c.ledger_id == self._ledger_id, table.c.log_index.in_(sorted(indexes)))
-        rows = [EntryRow(*row) for row in self._connection.execute(wanted)] if indexes else []
+        table, named = schema.entry, sorted(indexes)
+        wanted = select(table).where(table.c.ledger_id == self._ledger_id, table.c.log_index.in_(named))
+        rows = [EntryRow(*row) for row in self._connection.execute(wanted)] if named else []
         return {row.log_index: row for row in rows if row.note is not None}
 
     def texts(self, rows: dict[int, EntryRow]) -> dict[int, list[tuple[str, bytes]]]:
@@ -137,7 +169,7 @@ class _Gathered:
         return self._connection.execute(wanted).scalars().all()
 
     def _proved(self, row: EntryRow) -> Proved:
-        path = tuple(merkle.inclusion_path(row.log_index, self._size, self._node))
+        path = tuple(self._paths.of(row.log_index))
         legs = tuple(row.legs.split(b"\n")) if row.legs else ()
         events = tuple(row.event_lines.split(b"\n"))
         return Proved(row.log_index, row.time, row.note or b"", row.note_hash, row.events_root, legs, events, path)
