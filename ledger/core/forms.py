@@ -278,6 +278,9 @@ class Form(Generic[F]):
         self.envelope_fields = fields_of(envelope) if envelope else []
         self.constants = dict(constants or {})
         self.is_array = form in words.ARRAYS
+        self._readers, self._envelope_readers = _readers(self.fields), _readers(self.envelope_fields)
+        self._flaw: Callable[[F], str | None] | None = getattr(form, "flaw", None)  # what no field's type can say
+        self._texts = sorted((f.name, n) for n, f in enumerate(self.fields) if f.hint == words.FreeText)
         self.text: Callable[..., str] = self._array_writer() if self.is_array else self._object_writer()
 
     def read_at(self, plain: Any, path: str = "") -> F:
@@ -301,17 +304,16 @@ class Form(Generic[F]):
         if type(plain) is not dict:
             raise bad(path, "an object")
         prefix = path + "." if path else ""
-        own = _values(plain, self.fields, prefix)
-        around = _values(plain, self.envelope_fields, prefix)
+        own = _values(plain, self._readers, prefix)
+        around = _values(plain, self._envelope_readers, prefix)
         for name, value in self.constants.items():
             if plain.get(name) != value:
                 raise bad(prefix + name, f'"{value}"')
-        known = sum(v is not None for v in own) + sum(v is not None for v in around) + len(self.constants)
+        known = len(own) - own.count(None) + len(around) - around.count(None) + len(self.constants)
         if known != len(plain):
             raise bad(path, "unknown field " + repr(self._unknown(plain))[:60])
         form = self.form(*own)
-        flaw = getattr(form, "flaw", None)  # what no single field's type can say
-        if flaw and (why := flaw()):
+        if self._flaw and (why := self._flaw(form)):
             raise bad(path, why)
         return form, (self.envelope(*around) if self.envelope else None)
 
@@ -322,7 +324,7 @@ class Form(Generic[F]):
     def _read_array(self, plain: Any, path: str) -> F:
         if type(plain) is not list or len(plain) != len(self.fields):
             raise bad(path, f"an array of {len(self.fields)}: " + ", ".join(field.name for field in self.fields))
-        return self.form(*(f.codec.read(v, f"{path}.{f.name}") for f, v in zip(self.fields, plain, strict=True)))
+        return self.form(*[read(v, f"{path}.{name}") for (name, _, read), v in zip(self._readers, plain, strict=True)])
 
     def _array_writer(self) -> Callable[..., str]:
         parts = [field.codec.expression.replace("V", f"o[{n}]") for n, field in enumerate(self.fields)]
@@ -350,7 +352,7 @@ class Form(Generic[F]):
 
     def texts(self) -> list[tuple[str, int]]:
         """Name and place of each field that is the hash of a free text, in the order their lines are sent."""
-        return sorted((f.name, n) for n, f in enumerate(self.fields) if f.hint == words.FreeText)
+        return self._texts
 
     def references(self) -> Iterator[tuple[int, Any]]:
         """Place and type of each field that is an id or a public key: what a footprint is made of."""
@@ -366,11 +368,15 @@ def ascii_of(octets: bytes) -> str:
         raise BadForm("the object holds octets that are not ASCII") from error
 
 
-def _values(plain: dict[str, Any], fields: list[Field], prefix: str) -> list[Any]:
+def _readers(fields: list[Field]) -> list[tuple[str, bool, Read]]:
+    return [(name, optional, codec.read) for name, _, optional, codec in fields]
+
+
+def _values(plain: dict[str, Any], readers: list[tuple[str, bool, Read]], prefix: str) -> list[Any]:
     values = []
-    for name, _, optional, codec in fields:
+    for name, optional, read in readers:
         if name in plain:
-            values.append(codec.read(plain[name], prefix + name))
+            values.append(read(plain[name], prefix + name if prefix else name))
         elif optional:
             values.append(None)
         else:

@@ -104,13 +104,13 @@ def _check_keys(publics: Sequence[bytes]) -> None:
 def _verify_signatures(
     sent: instruction.Submission, new: frozenset[Signer], key_of: KeyOf
 ) -> frozenset[Signer] | Refusal:
-    signers = set()
+    signers = []
     for line in sent.signatures:
         holder = HolderId(bytes.fromhex(line.name[-32:]))
-        public = _key_of_text(line, holder, new) or key_of(holder, line.key_id)
+        public = (_key_of_text(line, holder, new) if new else None) or key_of(holder, line.key_id)
         if public is None or not keys.verify(public, line.signature, sent.text):
             return Refusal("signature_invalid", {"name": line.name})
-        signers.add(Signer(holder, public))
+        signers.append(Signer(holder, public))
     return frozenset(signers)
 
 
