@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, ValidationError
 
-from ledger.api import edge, limits, logs, metrics, problems, schemas, streaming, views
+from ledger.api import edge, limits, logs, metrics, problems, proofs, schemas, streaming, views
 from ledger.api.limits import Rate
 from ledger.api.served import EXTENSION, Served
 from ledger.core.words import ID
@@ -111,5 +111,5 @@ def _register_routes(app: Flask) -> None:
         api.register_converter(converter, lambda _, schema=schema: dict(schema))
     api.spec.components.schema("Submissions", schema=schemas.Submissions)
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
-    for blueprint in (*views.ALL, streaming.streams, metrics.operations):
+    for blueprint in (*views.ALL, proofs.proofs, streaming.streams, metrics.operations):
         api.register_blueprint(blueprint)

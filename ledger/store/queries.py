@@ -162,6 +162,15 @@ def public_entry(store: Store, ledger_id: int, log_index: int, size: int) -> Pub
     return PublicEntry(log_index, time, note_hash, events_root, tuple(path), note, events)
 
 
+def consistency(store: Store, ledger_id: int, old: int, size: int) -> list[bytes]:
+    """The proof that the first `old` entries are a prefix of the first `size`, both of a log at least as long; empty
+    for no entries and for equal sizes."""
+    if old == 0:
+        return []
+    with store.read() as connection:
+        return merkle.consistency_path(old, size, nodes(rows_of(connection, ledger_id), size))
+
+
 def latest_checkpoint(store: Store, ledger_id: int) -> tuple[int, bytes] | None:
     """Size and note of the largest checkpoint kept, or None before the first."""
     table = schema.checkpoint
