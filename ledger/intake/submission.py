@@ -27,6 +27,26 @@ class Prepared(NamedTuple):
     texts: tuple[tuple[str, bytes], ...]
 
 
+class Unsigned(NamedTuple):
+    """An instruction that nobody has signed yet, and the keys of holders that it registers."""
+
+    instruction: Verified
+    registers: frozenset[Signer]
+    texts: tuple[tuple[str, bytes], ...]
+
+
+def read_unsigned(octets: bytes, origin: str, root_at: RootAt) -> Unsigned | Refusal:
+    """The instruction in a submission without its signature lines, or why it is none (check 1); raises Signed."""
+    try:
+        sent = instruction.parse_unsigned(octets)
+        asked, envelope, _, texts, new = _read(sent, origin)
+    except instruction.Signed:
+        raise
+    except (Malformed, BadForm) as error:
+        return Refusal("malformed", {"what": str(error)})
+    return Unsigned(_verified(sent, asked, envelope, root_at, frozenset()), new, texts)
+
+
 def verify(
     octets: bytes, origin: str, key_of: KeyOf, root_at: RootAt, without_texts: bool = False
 ) -> Prepared | Refusal:
@@ -37,20 +57,31 @@ def verify(
     """
     try:
         sent = instruction.parse(octets)
-        asked, envelope = _read_object(sent, origin)
-        asked, legs, texts = _read_salted(sent, asked, without_texts)
-        new = BY_KIND[sent.kind].registers(asked, envelope.id)
-        _check_keys(BY_KIND[sent.kind].publics(asked))
+        asked, envelope, legs, texts, new = _read(sent, origin, without_texts)
     except (Malformed, BadForm) as error:
         return Refusal("malformed", {"what": str(error)})
     signers = _verify_signatures(sent, new, key_of)
     if isinstance(signers, Refusal):
         return signers
-    verified = Verified(
-        sent.kind, asked, envelope.id, envelope.not_after, _answer_anchor(envelope, root_at),
-        hashlib.sha256(sent.text).digest(), signers,
-    )  # fmt: skip
+    verified = _verified(sent, asked, envelope, root_at, signers)
     return Prepared(verified, sent.note, hashlib.sha256(sent.note).digest(), legs, texts)
+
+
+def _read(sent: instruction.Submission, origin: str, without_texts: bool = False) -> tuple[Any, ...]:
+    """What check 1 asks of the object, the salted lines and the keys: the form, its envelope, legs, free texts, and
+    the keys of holders that the text registers."""
+    asked, envelope = _read_object(sent, origin)
+    asked, legs, texts = _read_salted(sent, asked, without_texts)
+    new = BY_KIND[sent.kind].registers(asked, envelope.id)
+    _check_keys(BY_KIND[sent.kind].publics(asked))
+    return asked, envelope, legs, texts, new
+
+
+def _verified(
+    sent: instruction.Submission, asked: Any, envelope: Any, root_at: RootAt, signers: frozenset[Signer]
+) -> Verified:
+    anchor, text_hash = _answer_anchor(envelope, root_at), hashlib.sha256(sent.text).digest()
+    return Verified(sent.kind, asked, envelope.id, envelope.not_after, anchor, text_hash, signers)
 
 
 def _read_object(sent: instruction.Submission, origin: str) -> tuple[Any, Any]:

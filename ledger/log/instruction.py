@@ -34,6 +34,11 @@ SUBMISSION_MOST = 20 * 1024 * 1024  # octets
 SIGNATURES_MOST = 16
 SALTED_MOST = 4096 + 4  # lines: legs, and the free texts that an instruction can have
 SIGNATURE = 64  # octets
+SIGNATURE_LINE = b"\n\xe2\x80\x94 "  # how a signature line begins, after the end of the one above
+
+
+class Signed(Malformed):
+    """What was to be unsigned has a signature line."""
 
 
 class Submission(NamedTuple):
@@ -83,11 +88,26 @@ def submission(note: bytes, lines: Sequence[bytes]) -> bytes:
 def parse(octets: bytes) -> Submission:
     """The parts of a submission; raises Malformed."""
     parts = _parts(octets)
-    first, origin, object = _three_lines(parts[0])
-    context, space, kind = first.partition(" ")
-    if context != INSTRUCTION or not space or not KIND.fullmatch(kind):
-        raise Malformed(f"the first line is {INSTRUCTION!r}, a space and a kind")
+    kind, origin, object = _instruction(parts[0])
     return _submission(parts, kind, origin, object, _salted_lines(parts[2]) if len(parts) == 3 else ())
+
+
+def unsigned(text: bytes, lines: Sequence[bytes]) -> bytes:
+    """A text that nobody has signed yet, with its salted lines."""
+    return text + b"\n" + b"\n".join(lines) + b"\n" if lines else text
+
+
+def parse_unsigned(octets: bytes) -> Submission:
+    """The parts of a submission whose signature lines are left out (`text [LF salted-lines]`), its note empty; raises
+    Malformed, and Signed where there is a signature line anywhere."""
+    if SIGNATURE_LINE in octets:
+        raise Signed("signature lines are not taken here")
+    _check_outside(octets)
+    text, *rest = octets[:-1].split(b"\n\n", 1)
+    if len(text) > NOTE_MOST:
+        raise Malformed(f"a text of {len(text)} octets, where {NOTE_MOST} are the most of a note")
+    kind, origin, object = _instruction(text)
+    return Submission(b"", text + b"\n", kind, origin, object, (), _salted_lines(rest[0]) if rest else ())
 
 
 def parse_login(octets: bytes) -> Submission:
@@ -101,15 +121,29 @@ def parse_login(octets: bytes) -> Submission:
 
 def _parts(octets: bytes) -> list[bytes]:
     """Text, signature lines and salted lines, each without its last LF."""
+    _check_outside(octets)
+    parts = octets[:-1].split(b"\n\n", 3)  # one more than there may be
+    if len(parts) not in (2, 3):
+        raise Malformed("a submission is a text, an empty line, signature lines, and salted lines after another")
+    return parts
+
+
+def _check_outside(octets: bytes) -> None:
+    """What is asked of all octets alike."""
     if len(octets) > SUBMISSION_MOST:
         raise Malformed(f"a submission of {len(octets)} octets, where {SUBMISSION_MOST} are the most")
     notes.check_octets(octets)
     if not octets.endswith(b"\n"):
         raise Malformed("the last line has no LF")
-    parts = octets[:-1].split(b"\n\n", 3)  # one more than there may be
-    if len(parts) not in (2, 3):
-        raise Malformed("a submission is a text, an empty line, signature lines, and salted lines after another")
-    return parts
+
+
+def _instruction(text: bytes) -> tuple[str, str, bytes]:
+    """Kind, origin and object of a text."""
+    first, origin, object = _three_lines(text)
+    context, space, kind = first.partition(" ")
+    if context != INSTRUCTION or not space or not KIND.fullmatch(kind):
+        raise Malformed(f"the first line is {INSTRUCTION!r}, a space and a kind")
+    return kind, origin, object
 
 
 def _three_lines(text: bytes) -> tuple[str, str, bytes]:
