@@ -8,7 +8,7 @@ from marshmallow import Schema
 from ledger.api.edge import TEXT, Routes, produces, public, takes_query
 from ledger.api.fields import Whole
 from ledger.api.problems import Problem
-from ledger.api.served import served
+from ledger.api.served import Served, served
 from ledger.log import consistency
 from ledger.store import queries
 
@@ -16,9 +16,10 @@ proofs = Routes("proofs", __name__, description="The public log")
 
 
 class ConsistencyQuery(Schema):
-    """The size of the smaller log."""
+    """The sizes of the smaller log and of the larger."""
 
     old = Whole(required=True)
+    new = Whole(load_default=None)
 
 
 @proofs.route("/<ledger:ledger>/consistency", methods=["GET"])
@@ -28,11 +29,23 @@ class ConsistencyQuery(Schema):
 @produces(TEXT)
 @takes_query
 def show_consistency(asked: dict[str, Any], ledger: str) -> Response:
-    """A proof that the first `old` entries are still those that the latest signed checkpoint begins with."""
+    """A proof that the log only grew from its first `old` entries to the latest signed checkpoint, or to that of size
+    `new`."""
     one = served(ledger)
-    size, note = one.checkpoint()
     old: int = asked["old"]
+    size, note = _signed(one, asked["new"])
     if old > size:
-        raise Problem("query_invalid", what=f"old: the log has {size} signed entries")
+        raise Problem("query_invalid", what=f"old: beyond the {size} entries of the checkpoint")
     path = queries.consistency(one.store, one.ledger_id, old, size)
     return public(Response(consistency.format(old, path, note), content_type=f"{TEXT}; charset=utf-8"))
+
+
+def _signed(one: Served, size: int | None) -> tuple[int, bytes]:
+    """The latest checkpoint, or the one of this size; raises Problem where none was signed of it."""
+    latest, note = one.checkpoint()
+    if size is None or size == latest:
+        return latest, note
+    found = queries.checkpoint_of(one.store, one.ledger_id, size)
+    if found is None:
+        raise Problem("not_found")
+    return size, found

@@ -1,11 +1,13 @@
 """A member's way to a ledger over HTTP: send submissions, log in, read (docs/api.md).
 
 Whatever may not have arrived is sent again, and always as the same text: the ledger answers a text that it has with
-the outcome that it had. 503 and 429 are waited out as `Retry-After` says.
+the outcome that it had. 503 and 429 are waited out as `Retry-After` says. Waits are of a random length, lest all who
+were cut off come back at once.
 """
 
 import http.client
 import json
+import random
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +26,7 @@ MANY = 500  # submissions of one request, of the 1000 that a server takes: an an
 MANY_MOST = 24 * 1024 * 1024  # octets of their text, of the 32 MiB that a server takes
 LOGIN_S = 60  # how long a login note is good for
 AGAIN = (429, 503)
+CUT = (OSError, http.client.HTTPException)  # no answer, or half of one: whether the request arrived is unknown
 
 
 class ServerError(Exception):
@@ -45,10 +48,14 @@ class Response(NamedTuple):
 
 
 class Client:
-    """One ledger at one server. Not for several threads at once. `sleep` waits seconds."""
+    """One ledger at one server. Not for several threads at once. `sleep` waits seconds, `chance` draws from [0, 1).
+
+    `token` is the bearer token that requests carry, "" before a login.
+    """
 
     def __init__(self, server: str, ledger: str | None = None, *, tries: int = TRIES, timeout_s: float = TIMEOUT_S,
-                 sleep: Callable[[float], None] = time.sleep):  # fmt: skip
+                 sleep: Callable[[float], None] = time.sleep,
+                 chance: Callable[[], float] = random.random):  # fmt: skip
         parts = urlsplit(server)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ValueError(f"not the address of a server: {server!r}; for example http://127.0.0.1:8080")
@@ -56,8 +63,9 @@ class Client:
         self.server = server.rstrip("/")
         self._connection = kind(parts.hostname, parts.port, timeout=timeout_s)
         self._prefix = parts.path.rstrip("/")
-        self._tries, self._sleep = tries, sleep
-        self._ledger, self._token = ledger, ""
+        self.token = ""
+        self._tries, self._sleep, self._chance = tries, sleep, chance
+        self._ledger = ledger
         self._described: dict[str, Any] | None = None
 
     def close(self) -> None:
@@ -91,12 +99,17 @@ class Client:
         """The latest signed checkpoint."""
         return self._good(self._patiently("GET", f"/{self.ledger}/checkpoint")).octets
 
+    def consistency(self, old: int, new: int | None = None) -> bytes:
+        """The proof from a log size to the latest checkpoint, or to the one of size `new`; raises ServerError."""
+        query = urlencode({"old": old} | ({} if new is None else {"new": new}))
+        return self._good(self._patiently("GET", f"/{self.ledger}/consistency?{query}")).octets
+
     # --- submitting
 
     def submit(self, octets: bytes) -> tuple[Outcome, dict[str, Any]]:
         """Send one submission; its outcome, and its receipt (of one refused: its problem). Raises Unknown."""
-        response = self._patiently("POST", self._path("instructions"), octets, "text/plain")
-        body = _json_of(response)
+        response = self._patiently("POST", self.path("instructions"), octets, "text/plain")
+        body = json_of(response)
         if response.status in AGAIN or (response.status >= 500 and body.get("reason") != "defect"):
             raise Unknown(f"no outcome of {id_of(octets)}: {ServerError(response.status, body)}")
         return _outcome(id_of(octets), response.status, body), body
@@ -104,7 +117,7 @@ class Client:
     def submit_many(self, submissions: Sequence[bytes]) -> list[Outcome]:
         """Send many, in order, a part at a time; each one's outcome. Raises Unknown where the server gave none."""
         outcomes: list[Outcome] = []
-        for part in _parts(submissions):
+        for part in parts_of(submissions):
             outcomes += self._submit_part(part)
         return outcomes
 
@@ -116,8 +129,8 @@ class Client:
             if not rest:
                 return outcomes
             body = json.dumps({"instructions": [octets.decode() for octets in rest]}).encode()
-            response = self._good(self._patiently("POST", self._path("instructions"), body, "application/json"))
-            answers = _json_of(response)["outcomes"]
+            response = self._good(self._patiently("POST", self.path("instructions"), body, "application/json"))
+            answers = json_of(response)["outcomes"]
             for octets, answer in zip(rest, answers, strict=True):
                 if answer["status"] in AGAIN:
                     self._sleep(1)
@@ -136,15 +149,15 @@ class Client:
             object = f'{{"nonce":"{secrets.token_urlsafe(24)}","not_after":{now + LOGIN_S}}}'.encode()
             text = instruction.login_text(self.origin, object)
             note = instruction.note(text, [signature_line(text, holder, seed)])
-            response = self._patiently("POST", self._path("tokens"), note, "text/plain")
-            body = _json_of(response)
+            response = self._patiently("POST", self.path("tokens"), note, "text/plain")
+            body = json_of(response)
             if body.get("reason") != "nonce_used":
                 break
-        self._token = str(_json_of(self._good(response))["token"])
+        self.token = str(json_of(self._good(response))["token"])
 
     def account(self, id: str) -> dict[str, Any]:
         """An account's position."""
-        return self._json("GET", self._path(f"accounts/{id}"))
+        return self._json("GET", self.path(f"accounts/{id}"))
 
     def movements(self, id: str, limit: int) -> Iterator[dict[str, Any]]:
         """At most `limit` movements of an account, newest first."""
@@ -152,7 +165,7 @@ class Client:
         while limit > 0:
             size = min(limit, 500)
             query = {"limit": size} | ({"cursor": cursor} if cursor else {})
-            page = self._json("GET", self._path(f"accounts/{id}/movements?{urlencode(query)}"))
+            page = self._json("GET", self.path(f"accounts/{id}/movements?{urlencode(query)}"))
             yield from page["items"]
             cursor, limit = page["next"], limit - size
             if cursor is None:
@@ -160,23 +173,24 @@ class Client:
 
     def entry(self, log_index: int) -> dict[str, Any]:
         """An entry's public lines and proof; with a party's login its receipt as well."""
-        return self._json("GET", self._path(f"entries/{log_index}"))
+        return self._json("GET", self.path(f"entries/{log_index}"))
 
     def receipt(self, id: str) -> dict[str, Any]:
         """The receipt of an instruction, for whoever logged in as a party."""
-        return self._json("GET", self._path(f"instructions/{id}"))
+        return self._json("GET", self.path(f"instructions/{id}"))
 
     # --- requests
 
-    def _path(self, rest: str) -> str:
+    def path(self, rest: str) -> str:
+        """The address of something of this ledger."""
         return f"/v1/ledgers/{self.ledger}/{rest}"
 
     def _json(self, method: str, path: str) -> dict[str, Any]:
-        return _json_of(self._good(self._patiently(method, path)))
+        return json_of(self._good(self._patiently(method, path)))
 
     def _good(self, response: Response) -> Response:
         if not 200 <= response.status < 300:
-            raise ServerError(response.status, _json_of(response))
+            raise ServerError(response.status, json_of(response))
         return response
 
     def _patiently(self, method: str, path: str, body: bytes | None = None, media_type: str | None = None) -> Response:
@@ -184,30 +198,45 @@ class Client:
         trouble: object = None
         for number in range(self._tries):
             try:
-                response = self._ask(method, path, body, media_type)
-            except (OSError, http.client.HTTPException) as error:
-                self._connection.close()
-                trouble, wait_s = error, min(0.1 * 2**number, 5.0)
+                response = self.attempt(method, path, body, media_type)
+            except CUT as error:
+                trouble = error
             else:
                 if response.status not in AGAIN:
                     return response
-                trouble, wait_s = response, _retry_after(response)
+                trouble = response
             if number + 1 < self._tries:
-                self._sleep(wait_s)
+                self.wait(number, trouble if isinstance(trouble, Response) else None)
         if isinstance(trouble, Response):
             return trouble
         raise Unknown(f"{self.server} does not answer: {trouble or 'no reason given'}")
 
+    def attempt(self, method: str, path: str, body: bytes | None = None, media_type: str | None = None) -> Response:
+        """One request, once; raises one of CUT where no whole answer came."""
+        try:
+            return self._ask(method, path, body, media_type)
+        except CUT:
+            self._connection.close()
+            raise
+
+    def wait(self, number: int, answer: Response | None = None) -> None:
+        """Wait before the try after `number`, as long as the answer to this one asked for, and somewhat longer."""
+        if answer is None:
+            self._sleep(min(0.1 * 2**number, 5.0) * (1 + self._chance()) / 2)
+        else:
+            self._sleep(_retry_after(answer) * (1 + self._chance() / 4))
+
     def _ask(self, method: str, path: str, body: bytes | None, media_type: str | None) -> Response:
         headers = {"Content-Type": media_type} if media_type else {}
-        if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
         self._connection.request(method, self._prefix + path, body, headers)
         answer = self._connection.getresponse()
         return Response(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
 
 
-def _parts(submissions: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+def parts_of(submissions: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Submissions in order, as many at a time as one request takes."""
     start, size = 0, 0
     for n, octets in enumerate(submissions):
         if n > start and (n - start == MANY or size + len(octets) > MANY_MOST):
@@ -223,7 +252,8 @@ def _retry_after(response: Response) -> float:
     return min(float(text), WAIT_MOST_S) if text.isascii() and text.isdigit() else 1.0
 
 
-def _json_of(response: Response) -> dict[str, Any]:
+def json_of(response: Response) -> dict[str, Any]:
+    """The object in an answer, or an empty one."""
     try:
         found = json.loads(response.octets)
     except ValueError:

@@ -26,7 +26,12 @@ class Outcome(NamedTuple):
 
 
 class Unknown(Exception):
-    """What became of a submission is not known: ask for its outcome, or send the very same text again."""
+    """What became of a submission is not known: ask for its outcome, or send the very same text again: `octets`, where
+    it is one that this program signed."""
+
+    def __init__(self, message: str, octets: bytes = b""):
+        super().__init__(message)
+        self.octets = octets
 
 
 def id_of(octets: bytes) -> str:

@@ -42,6 +42,15 @@ class PublicEntry(NamedTuple):
     events: tuple[bytes, ...]
 
 
+class PublicLine(NamedTuple):
+    """What the Merkle leaf of an entry says."""
+
+    log_index: int
+    time: int
+    note_hash: bytes
+    events_root: bytes
+
+
 class Filter(NamedTuple):
     """Which movements: of one kind, with `start <= time < end` in Unix seconds; None leaves it open."""
 
@@ -171,6 +180,18 @@ def consistency(store: Store, ledger_id: int, old: int, size: int) -> list[bytes
         return merkle.consistency_path(old, size, nodes(rows_of(connection, ledger_id), size))
 
 
+def public_lines(store: Store, ledger_id: int, start: int, end: int) -> list[PublicLine]:
+    """The public lines of the entries from `start` to before `end`, in log order."""
+    if start >= end:
+        return []
+    table = schema.entry
+    wanted = select(table.c.log_index, table.c.time, table.c.note_hash, table.c.events_root).where(
+        table.c.ledger_id == ledger_id, table.c.log_index >= start, table.c.log_index < end
+    )
+    with store.read() as connection:
+        return [PublicLine(*row) for row in connection.execute(wanted.order_by(table.c.log_index))]
+
+
 def latest_checkpoint(store: Store, ledger_id: int) -> tuple[int, bytes] | None:
     """Size and note of the largest checkpoint kept, or None before the first."""
     table = schema.checkpoint
@@ -178,3 +199,12 @@ def latest_checkpoint(store: Store, ledger_id: int) -> tuple[int, bytes] | None:
     with store.read() as connection:
         row = connection.execute(wanted.order_by(table.c.size.desc()).limit(1)).one_or_none()
     return (row[0], bytes(row[1])) if row is not None else None
+
+
+def checkpoint_of(store: Store, ledger_id: int, size: int) -> bytes | None:
+    """The note of the checkpoint kept of this log size, or None: not every size has one."""
+    table = schema.checkpoint
+    wanted = select(table.c.note).where(table.c.ledger_id == ledger_id, table.c.size == size)
+    with store.read() as connection:
+        note = connection.execute(wanted).scalar_one_or_none()
+    return bytes(note) if note is not None else None

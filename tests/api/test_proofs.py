@@ -1,7 +1,18 @@
 """Consistency proofs by HTTP: from every size to the latest checkpoint, for anyone, on each engine."""
 
+import time
+from collections.abc import Callable
+
 from ledger.log import checkpoint, consistency, keys, merkle
 from tests.api.desk import Desk, check_problem
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it did not come")
 
 
 def roots(desk: Desk, size: int) -> list[bytes]:
@@ -28,6 +39,22 @@ def test_from_every_size(either_desk: Desk) -> None:
         assert merkle.verify_consistency(old, size, of[old], of[size], found.path)
 
 
+def test_to_a_checkpoint_that_was_signed_before(desk: Desk) -> None:
+    payer, payee = desk.territory.members(2)
+    first = desk.submit(desk.territory.transfer(payer, payee, 1)).json["checkpoint"]  # type: ignore[index]
+    desk.submit(desk.territory.transfer(payer, payee, 1))
+    size = checkpoint.parse(first.encode()).size
+    path = f"/solana/consistency?old=2&new={size}"
+    wait_for(lambda: desk.get(path).status_code == 200)  # its row is written a moment after the answer
+    found = consistency.parse(desk.get(path).data)
+    of = roots(desk, size + 1)
+    assert found.checkpoint == first.encode()
+    assert merkle.verify_consistency(2, size, of[2], of[size], found.path)
+    check_problem(desk.get(f"/solana/consistency?old={size + 1}&new={size}"), 400, "query_invalid")
+    for never_signed in (2, size + 2):
+        check_problem(desk.get(f"/solana/consistency?old=1&new={never_signed}"), 404, "not_found")
+
+
 def test_from_nothing_the_path_is_empty(desk: Desk) -> None:
     found = consistency.parse(desk.get("/solana/consistency?old=0").data)
     assert (found.old, found.path) == (0, ())
@@ -42,9 +69,19 @@ def test_anyone_may_keep_it_and_ask_whether_it_stands(desk: Desk) -> None:
 
 
 def test_what_is_not_asked_rightly(desk: Desk) -> None:
-    for query in ("", "?old=", "?old=-1", "?old=01", "?old=1_0", "?old=x", "?old=1&new=2", "?old=1&old=1"):
+    for query in (
+        "",
+        "?old=",
+        "?old=-1",
+        "?old=01",
+        "?old=1_0",
+        "?old=x",
+        "?old=1&size=1",
+        "?old=1&old=1",
+        "?old=1&new=+1",
+    ):
         check_problem(desk.get(f"/solana/consistency{query}"), 400, "query_invalid")
     details = check_problem(desk.get("/solana/consistency?old=2"), 400, "query_invalid")
-    assert "1 signed entries" in details["what"]
+    assert "1 entries" in details["what"]
     check_problem(desk.get("/nowhere/consistency?old=1"), 404, "not_found")
     check_problem(desk.client.post("/solana/consistency?old=1"), 405, "method_not_allowed")

@@ -57,7 +57,8 @@ def serve() -> Iterator[Any]:
         running.append(server)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         slept: list[float] = []
-        return Client(f"http://127.0.0.1:{server.server_port}", "solana", sleep=slept.append, tries=4), slept
+        return Client(f"http://127.0.0.1:{server.server_port}", "solana", sleep=slept.append, tries=4,
+                      chance=lambda: 0.0), slept  # fmt: skip
 
     yield start
     for server in running:
