@@ -7,9 +7,13 @@ A login is a note as an instruction's (docs/formats.md, Login) over a nonce that
     {"nonce":"mJ1qX0...","not_after":1795003856}
 
 signed by exactly one holder. A nonce counts once; the note is good for 300 s before `not_after`.
+
+What a token is good for is its scopes, all that its holder may have unless the login asks for fewer: a till that only
+previews needs no token that reads. A scope never gives what its holder may not do by its role in the ledger.
 """
 
 import secrets
+from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
 from flask import request
@@ -27,7 +31,11 @@ from ledger.store.logins import Nonce, Reader, Token
 
 WINDOW_S = 300  # how long before `not_after` a login is accepted
 LIFE_S = 3600  # how long a token is good for
-SCOPES = "read"
+SCOPES = {
+    "read": "read what is one's own: accounts, movements, receipts, the stream",
+    "preview": "prepare and preview instructions",
+    "administer": "read and preview as an administrator; given to administrators alone",
+}
 BEARER = {"WWW-Authenticate": "Bearer"}
 
 
@@ -41,19 +49,37 @@ class Login(NamedTuple):
 LOGIN = Form(Login)
 
 
-def log_in(served: Served, octets: bytes) -> Token:
-    """A fresh token for the holder who signed the login; raises Problem."""
+def log_in(served: Served, octets: bytes, wanted: Sequence[str] | None = None) -> Token:
+    """A fresh token for the holder who signed the login, with the scopes that are wanted, or all that the holder may
+    have; raises Problem."""
     sent, login = _read(served, octets)
     holder, public = _check_signature(served, sent)
     now = int(served.clock())
     _check_time(login, now)
     if not logins.is_live(served.store, served.ledger_id, public):
         raise of_refusal(Refusal("key_dead", {"holder": holder.hex()}))
-    token = Token(secrets.token_urlsafe(32), holder, SCOPES, now + LIFE_S)
+    token = Token(secrets.token_urlsafe(32), holder, " ".join(_scopes(served, holder, wanted)), now + LIFE_S)
     nonce = Nonce(holder, login.nonce, login.not_after + 1)
     if not logins.log_in(served.store, served.ledger_id, nonce, token, now):
         raise Problem("nonce_used")
     return token
+
+
+def _scopes(served: Served, holder: HolderId, wanted: Sequence[str] | None) -> list[str]:
+    """The scopes of a new token, in the order of the table."""
+    may = [scope for scope in SCOPES if scope != "administer"]
+    if holder in logins.administrators(served.store, served.ledger_id):
+        may.append("administer")
+    for scope in wanted or ():
+        if scope not in may:
+            raise _scope_missing(scope)
+    return [scope for scope in may if wanted is None or scope in wanted]
+
+
+def _scope_missing(scope: str) -> Problem:
+    """RFC 6750 section 3.1."""
+    return Problem("scope_missing", {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
+                   scope=scope)  # fmt: skip
 
 
 def _read(served: Served, octets: bytes) -> tuple[instruction.Submission, Login]:
@@ -86,29 +112,49 @@ def _check_time(login: Login, now: int) -> None:
         raise of_refusal(Refusal("not_yet_valid", {**figures, "window": WINDOW_S}))
 
 
-def reader(served: Served) -> Reader:
-    """Who asks; raises Problem where the request has no good token."""
-    found = reader_if_any(served)
+def reader(served: Served, scope: str = "read") -> Reader:
+    """Who asks; raises Problem where the request has no good token, or one without this scope."""
+    found = reader_if_any(served, scope)
     if found is None:
         raise Problem("token_missing", BEARER)
     return found
 
 
-def reader_if_any(served: Served) -> Reader | None:
+def reader_if_any(served: Served, scope: str = "read") -> Reader | None:
     """Who asks, or None where the request carries no token. A bad one is refused, never ignored."""
     if "Authorization" not in request.headers:
         return None
-    sent = request.authorization
-    secret = sent.token if sent is not None and sent.type == "bearer" else None
-    found = known(served, secret) if secret else None
+    found = known(served, _secret())
     if found is None:
         raise Problem("token_invalid", BEARER)
     charge_holder(found.holder)
+    if scope not in found.scopes.split():
+        raise _scope_missing(scope)
     return found
 
 
+def _secret() -> str:
+    sent = request.authorization
+    return (sent.token or "") if sent is not None and sent.type == "bearer" else ""
+
+
 def known(served: Served, secret: str) -> Reader | None:
-    """Whose token this is, or None where it counts no more."""
-    if not secret.isascii():
+    """Whose token this is, or None where it counts no more. An administrator reads as one by its scope alone."""
+    if not secret or not secret.isascii():
         return None
-    return logins.reader_of(served.store, served.ledger_id, secret, int(served.clock()))
+    found = logins.reader_of(served.store, served.ledger_id, secret, int(served.clock()))
+    if found is None:
+        return None
+    return found._replace(is_administrator=found.is_administrator and "administer" in found.scopes.split())
+
+
+def log_out(served: Served, everywhere: bool) -> None:
+    """End the token that the request carries, or with it every other of its holder's; raises Problem."""
+    secret = _secret()
+    found = known(served, secret)
+    if found is None:
+        raise Problem("token_invalid" if "Authorization" in request.headers else "token_missing", BEARER)
+    if everywhere:
+        logins.revoke_all(served.store, served.ledger_id, found.holder)
+    else:
+        logins.revoke(served.store, served.ledger_id, secret)

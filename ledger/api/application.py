@@ -9,7 +9,20 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, ValidationError
 
-from ledger.api import edge, limits, logs, metrics, problems, proofs, schemas, streaming, views
+from ledger.api import (
+    drafting,
+    edge,
+    grammar,
+    limits,
+    logs,
+    metrics,
+    problems,
+    proofs,
+    schemas,
+    sessions,
+    streaming,
+    views,
+)
 from ledger.api.limits import Rate
 from ledger.api.served import EXTENSION, Served
 from ledger.core.words import ID
@@ -109,7 +122,16 @@ def _register_routes(app: Flask) -> None:
     api = ProblemApi(app)
     for converter, schema in CONVERTERS.values():
         api.register_converter(converter, lambda _, schema=schema: dict(schema))
+    for name, component in grammar.asks().items():
+        api.spec.components.schema(name, component)
     api.spec.components.schema("Submissions", schema=schemas.Submissions)
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
-    for blueprint in (*views.ALL, proofs.proofs, streaming.streams, metrics.operations):
+    for blueprint in (
+        *views.ALL,
+        proofs.proofs,
+        drafting.drafting,
+        sessions.sessions,
+        streaming.streams,
+        metrics.operations,
+    ):
         api.register_blueprint(blueprint)

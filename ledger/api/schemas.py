@@ -34,6 +34,14 @@ class MovementsQuery(Schema):
     kind = fields.String(load_default=None, validate=validate.OneOf(get_args(MovementKind)))
 
 
+class EntriesQuery(Schema):
+    """Which entries: from a log index on, in log order."""
+
+    limit = Whole(load_default=PAGE, validate=validate.Range(1, MOST))
+    cursor = fields.String(load_default=None, validate=validate.Length(max=64))
+    start = Whole(load_default=0, data_key="from", validate=validate.Range(0, SAFE))
+
+
 class StreamQuery(Schema):
     """Where a stream begins: a log index; without it, what is logged from now on."""
 
@@ -160,6 +168,20 @@ class Entry(Schema):
     note = fields.String()
     events = fields.List(fields.String())
     receipt = fields.Nested(Receipt)
+
+
+class PublicLine(Schema):
+    """An entry's public lines: the Merkle leaf."""
+
+    log_index = fields.Integer(required=True)
+    entry = fields.String(required=True)
+
+
+class EntryPage(Schema):
+    """Public lines in log order; `next` is the cursor of the page after, or null at the end of what is signed."""
+
+    items = fields.List(fields.Nested(PublicLine), required=True)
+    next = fields.String(required=True, allow_none=True)
 
 
 class Submissions(Schema):

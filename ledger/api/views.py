@@ -30,10 +30,8 @@ from ledger.log import keys, proof
 from ledger.service.receipts import Wanted
 from ledger.store import queries
 from ledger.store.errors import StoreError, Unavailable
-from ledger.store.logins import Token
 from ledger.store.queries import Filter, Info, Place, PublicEntry
 
-LOGIN_MOST = 4096  # octets of a login note
 NOTE = {"schema": {"type": "string"}}
 
 health = Routes("health", __name__, url_prefix="/health", description="For the operator")
@@ -236,6 +234,23 @@ def show_entry(ledger: str, log_index: int) -> Response:
     return json_response(shown)
 
 
+@ledgers.route("/<ledger:ledger>/entries", methods=["GET"])
+@ledgers.arguments(schemas.EntriesQuery, location="query")
+@ledgers.response(200, schemas.EntryPage)
+@takes_query
+def list_entries(asked: dict[str, Any], ledger: str) -> Response:
+    """The public lines of entries, in log order, as far as a checkpoint is signed over them."""
+    one = served(ledger)
+    query = ("entries", one.origin, asked["start"])
+    after = cursors.decode(asked["cursor"], query).log_index + 1 if asked["cursor"] is not None else 0
+    size, _ = one.checkpoint()
+    start, limit = max(asked["start"], after), asked["limit"]
+    found = queries.public_lines(one.store, one.ledger_id, start, min(start + limit, size))
+    following = cursors.encode(Place(found[-1].log_index, 0), query) if found and start + limit < size else None
+    items = [{"log_index": line.log_index, "entry": entries.encode(*line[1:]).decode()} for line in found]
+    return public(json_response(schemas.page(items, following)))
+
+
 def _public(found: PublicEntry, note: bytes) -> dict[str, Any]:
     text = entries.encode(found.time, found.note_hash, found.events_root)
     shown: dict[str, Any] = {
@@ -255,19 +270,6 @@ def show_checkpoint(ledger: str) -> Response:
     """The latest signed checkpoint."""
     _, note = served(ledger).checkpoint()
     return public(Response(note, content_type=f"{TEXT}; charset=utf-8"))
-
-
-# --- tokens
-
-
-@ledgers.route("/<ledger:ledger>/tokens", methods=["POST"])
-@ledgers.doc(requestBody={"required": True, "content": {TEXT: NOTE}})
-@ledgers.response(201, schemas.Token)
-def log_in(ledger: str) -> Token:
-    """A bearer token for the holder who signed a login note over a nonce of its own."""
-    one = served(ledger)
-    body_type(TEXT)
-    return access.log_in(one, body(LOGIN_MOST))
 
 
 # --- documents

@@ -6,9 +6,10 @@ writer holds the file.
 
 import hashlib
 import json
+from collections.abc import Collection
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
@@ -67,6 +68,21 @@ def log_in(store: Store, ledger_id: int, nonce: Nonce, token: Token, now: int) -
     return True
 
 
+def revoke(store: Store, ledger_id: int, secret: str) -> None:
+    """End this token now. Raises Unavailable."""
+    _revoke(store, ledger_id, schema.token.c.token_hash == hash_of(secret))
+
+
+def revoke_all(store: Store, ledger_id: int, holder: bytes) -> None:
+    """End every token of this holder now. Raises Unavailable."""
+    _revoke(store, ledger_id, schema.token.c.holder == holder)
+
+
+def _revoke(store: Store, ledger_id: int, which: ColumnElement[bool]) -> None:
+    with store.writing() as connection:
+        connection.execute(schema.token.delete().where(schema.token.c.ledger_id == ledger_id, which))
+
+
 def reader_of(store: Store, ledger_id: int, secret: str, now: int) -> Reader | None:
     """Whose token this is; None where it is unknown, expired, or no key of its holder is live any more."""
     tokens = schema.token
@@ -77,7 +93,7 @@ def reader_of(store: Store, ledger_id: int, secret: str, now: int) -> Reader | N
         row = connection.execute(wanted).one_or_none()
         if row is None or not _has_live_key(connection, ledger_id, bytes(row.holder)):
             return None
-        administrators = _administrators(connection, ledger_id)
+        administrators = administrators_in(connection, ledger_id)
     holder = bytes(row.holder)
     return Reader(holder, row.scopes, holder in administrators)
 
@@ -93,7 +109,7 @@ def is_live(store: Store, ledger_id: int, public: bytes) -> bool:
 def administrators(store: Store, ledger_id: int) -> frozenset[bytes]:
     """The holders that administer the ledger now."""
     with store.read() as connection:
-        return _administrators(connection, ledger_id)
+        return administrators_in(connection, ledger_id)
 
 
 def _has_live_key(connection: Connection, ledger_id: int, holder: bytes) -> bool:
@@ -102,7 +118,16 @@ def _has_live_key(connection: Connection, ledger_id: int, holder: bytes) -> bool
     return connection.execute(select(keys.c.public).where(*where).limit(1)).first() is not None
 
 
-def _administrators(connection: Connection, ledger_id: int) -> frozenset[bytes]:
+def live_keys(connection: Connection, ledger_id: int, holders: Collection[bytes]) -> list[tuple[bytes, bytes]]:
+    """Holder and public key of each key of these holders that counts now."""
+    keys = schema.PROJECTIONS[KEYS]
+    where = (keys.c.ledger_id == ledger_id, keys.c.holder.in_(sorted(holders)), keys.c.status == "live")
+    found = connection.execute(select(keys.c.holder, keys.c.public).where(*where))
+    return [(bytes(holder), bytes(public)) for holder, public in found]
+
+
+def administrators_in(connection: Connection, ledger_id: int) -> frozenset[bytes]:
+    """As `administrators`, in one state of the database with what else is read."""
     ledgers = schema.PROJECTIONS[LEDGER]
     wanted = select(ledgers.c.administrators).where(ledgers.c.ledger_id == ledger_id)
     text = connection.execute(wanted).scalar_one_or_none()

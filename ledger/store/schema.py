@@ -95,6 +95,13 @@ nonce = Table(
     _key("ledger_id", SmallInteger), _key("holder", LargeBinary), _key("nonce", TEXT), _column("expires", BigInteger),
 )  # fmt: skip
 
+# What previews have told a holder of somebody else's account, to be forgotten after a day (ledger/store/telling.py).
+told = Table(
+    "told", metadata,
+    _key("ledger_id", SmallInteger), _key("holder", LargeBinary), _key("account", LargeBinary),
+    _key("n", SmallInteger), _column("time", BigInteger),
+)  # fmt: skip
+
 APPEND_ONLY = (entry, tile, checkpoint)
 
 

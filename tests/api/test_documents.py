@@ -18,7 +18,7 @@ def routes(desk: Desk) -> set[tuple[str, str]]:
 
 
 def test_every_route_is_on_the_page(desk: Desk) -> None:
-    assert set(re.findall(r"`(GET|POST) (/[^`]+)`", PAGE)) == routes(desk)
+    assert set(re.findall(r"`(GET|POST|DELETE) (/[^`]+)`", PAGE)) == routes(desk)
 
 
 def test_every_reason_of_http_is_on_the_page_with_its_status() -> None:

@@ -21,7 +21,7 @@ def test_an_unknown_address_and_a_doubled_slash(desk: Desk) -> None:
         ("DELETE", "/v1/ledgers", {"GET", "HEAD", "OPTIONS"}),
         ("POST", "/v1/ledgers/solana", {"GET", "HEAD", "OPTIONS"}),
         ("GET", "/v1/ledgers/solana/instructions", {"POST", "OPTIONS"}),
-        ("PUT", "/v1/ledgers/solana/tokens", {"POST", "OPTIONS"}),
+        ("PUT", "/v1/ledgers/solana/tokens", {"DELETE", "POST", "OPTIONS"}),
         ("PATCH", "/solana/checkpoint", {"GET", "HEAD", "OPTIONS"}),
         ("BREW", "/health/live", {"GET", "HEAD", "OPTIONS"}),
     ],

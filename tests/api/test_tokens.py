@@ -17,7 +17,7 @@ def test_a_login(either_desk: Desk) -> None:
     assert response.status_code == 201 and response.json is not None
     assert response.headers["Cache-Control"] == "no-store"
     assert set(response.json) == {"token", "expires", "holder", "scopes"}
-    assert (response.json["holder"], response.json["scopes"]) == (member.hex(), ["read"])
+    assert (response.json["holder"], response.json["scopes"]) == (member.hex(), ["read", "preview"])
     assert response.json["expires"] == "2026-11-18T12:06:40Z"
     assert desk.get(f"accounts/{member.hex()}", response.json["token"]).status_code == 200
 

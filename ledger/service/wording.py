@@ -1,0 +1,155 @@
+"""In words, what an instruction will do once it is logged, and who signs it: for a person, before it signs.
+
+The words are made from the very object that is signed, never from what was asked for. One line a kind; a test shows
+the table complete.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ledger.core.cancels import Cancel
+from ledger.core.ledgers import Ledger, LedgerOpened, SetPolicy
+from ledger.core.machine import BY_KIND, MONTH, Verified
+from ledger.core.members import Admit, Facts, OpenAccount, Reinstate, SetFacts, SetLimits, Suspend
+from ledger.core.transfers import Leg, Transfer, TransferMany
+from ledger.files.amounts import decimal_text
+from ledger.log import keys, salted
+
+
+class Unit(NamedTuple):
+    """What amounts are told in."""
+
+    code: str
+    scale: int
+
+    def text(self, minor: int) -> str:
+        """An amount as people write it, such as 34.30 SOL."""
+        return f"{decimal_text(minor, self.scale)} {self.code}"
+
+
+def unit_of(ledger: Ledger) -> Unit:
+    """The unit of a ledger."""
+    return Unit(ledger.unit_code, ledger.unit_scale)
+
+
+def words(ledger: Ledger, instruction: Verified, texts: Iterable[tuple[str, bytes]]) -> list[str]:
+    """Sentences: what the instruction does, which free texts come with it, who signs it. `texts`: fields and lines."""
+    said = list(WORDS[instruction.kind](instruction.asked, instruction.id, unit_of(ledger)))
+    said += [f"Kept beside the log as its {field}: {salted.parse_free_text(line)}" for field, line in texts]
+    return [*said, _signed(ledger, instruction)]
+
+
+def _signed(ledger: Ledger, instruction: Verified) -> str:
+    kind = instruction.kind
+    if kind == "genesis":
+        return "Every administrator and the clerk sign it."
+    if BY_KIND[kind].window == MONTH:
+        authority = json.loads(ledger.authority)
+        _, k = authority.get(kind, authority["any"])
+        also = ", and the new member with its own key" if instruction.kind == "admit" else ""
+        return f"{k} of the administrators sign it{also}."
+    return "You alone sign it." if kind == "cancel" else "The member whose account pays signs it."
+
+
+# --- the kinds
+
+
+def _genesis(asked: LedgerOpened, id: bytes, unit: Unit) -> Iterator[str]:
+    yield f"The ledger {asked.origin} is opened, with {len(asked.administrators)} administrators."
+
+
+def _admit(asked: Admit, id: bytes, unit: Unit) -> Iterator[str]:
+    yield f"A member is admitted with the id {id.hex()}, and gets an account of the class {asked.class_} under that id."
+    yield _facts(asked.facts)
+    if asked.key:
+        yield f"It signs with the key {keys.encode(asked.key)}."
+
+
+def _open_account(asked: OpenAccount, id: bytes, unit: Unit) -> Iterator[str]:
+    yield f"Member {asked.member.hex()} gets a further account, of the class {asked.class_}, with the id {id.hex()}."
+
+
+def _set_limits(asked: SetLimits, id: bytes, unit: Unit) -> Iterator[str]:
+    yield (
+        f"Account {asked.account.hex()} may go down to {unit.text(asked.floor)} and up to {unit.text(asked.ceiling)}, "
+        f"if nobody has changed its limits since entry {asked.was}."
+    )
+
+
+def _set_facts(asked: SetFacts, id: bytes, unit: Unit) -> Iterator[str]:
+    yield (
+        f"What the ledger knows of member {asked.member.hex()} is replaced, "
+        f"if nobody has changed it since entry {asked.was}."
+    )
+    yield _facts(asked.facts)
+
+
+def _facts(facts: Facts) -> str:
+    inside = "inside" if facts.inside else "outside"
+    sse = "part" if facts.sse else "no part"
+    sector = f", sector {facts.sector}" if facts.sector else ""
+    beneficiary = f", for the benefit of member {facts.beneficiary.hex()}" if facts.beneficiary else ""
+    return (
+        f"Of the member: {facts.kind}, in {facts.place}, {inside} the territory, {sse} of the social and solidarity "
+        f"economy{sector}{beneficiary}."
+    )
+
+
+def _suspend(asked: Suspend, id: bytes, unit: Unit) -> Iterator[str]:
+    yield (
+        f"Account {asked.account.hex()} is suspended: it pays nothing and still receives, "
+        f"if nobody has changed its status since entry {asked.was}."
+    )
+
+
+def _reinstate(asked: Reinstate, id: bytes, unit: Unit) -> Iterator[str]:
+    yield (
+        f"Account {asked.account.hex()} may pay again, if nobody has changed its status since entry {asked.was}."
+    )  # fmt: skip
+
+
+def _set_policy(asked: SetPolicy, id: bytes, unit: Unit) -> Iterator[str]:
+    stands = "it has none yet" if asked.was is None else f"nobody has changed it since entry {asked.was}"
+    yield f"The policy {asked.feature} becomes {asked.body} from the next entry on, if {stands}."
+
+
+def _transfer(asked: Transfer, id: bytes, unit: Unit) -> Iterator[str]:
+    yield f"Account {asked.payer.hex()} pays {unit.text(asked.amount)} to account {asked.payee.hex()}{_marks(asked)}."
+
+
+def _transfer_many(asked: TransferMany, id: bytes, unit: Unit) -> Iterator[str]:
+    legs: Sequence[Leg] = asked.legs.items
+    total = unit.text(sum(leg.amount for leg in legs))
+    yield f"Account {asked.payer.hex()} pays {total} in {len(legs)} payments, all of them or none."
+    for n, leg in enumerate(legs, 1):
+        yield f"Payment {n}: {unit.text(leg.amount)} to account {leg.payee.hex()}{_marks(leg)}."
+
+
+def _marks(asked: Transfer | Leg) -> str:
+    """What a payment carries beside its amount."""
+    said = [
+        f"for the purpose {asked.purpose}" if asked.purpose else "",
+        f"with the reference {asked.ref}" if asked.ref else "",
+        f"and uses the word {asked.once}, which it can use once" if asked.once else "",
+    ]
+    return "".join(f", {one}" for one in said if one)
+
+
+def _cancel(asked: Cancel, id: bytes, unit: Unit) -> Iterator[str]:
+    yield f"Your signature on the instruction {asked.target.hex()} counts no more, if that is not in the log by then."
+
+
+WORDS: dict[str, Callable[[Any, bytes, Unit], Iterator[str]]] = {
+    "genesis": _genesis,
+    "admit": _admit,
+    "open_account": _open_account,
+    "set_limits": _set_limits,
+    "set_facts": _set_facts,
+    "suspend": _suspend,
+    "reinstate": _reinstate,
+    "set_policy": _set_policy,
+    "transfer": _transfer,
+    "transfer_many": _transfer_many,
+    "cancel": _cancel,
+}
