@@ -78,7 +78,7 @@ def demo(session: Session, folder: Path, file: Path | None, no_serve: bool) -> N
         return
     payments = read_payments(source.read_bytes(), SCALE)
     _prepare(folder, settings)
-    with Session(settings, clock_is_right=True) as own:
+    with Session(settings, "demo", clock_is_right=True) as own:
         Demo(own, folder).play(payments)
         if not no_serve:
             settings = _with_free_port(settings)

@@ -54,10 +54,10 @@ class Direct:
 
     # --- writing
 
-    def open_writer(self, seed: bytes, state: Path, clock_is_right: bool) -> None:
-        """Take the lock, and get the operator's key ready. Raises Held, SignerRefused, StoreError."""
+    def open_writer(self, seed: bytes, state: Path, clock_is_right: bool, who: str) -> None:
+        """Take the lock for a command, get the operator's key ready. Raises Held, SignerRefused, StoreError."""
         if self._writer is None:
-            self._writer = Writer(self, seed, state, clock_is_right)
+            self._writer = Writer(self, seed, state, clock_is_right, who)
 
     def send(self, submissions: Sequence[bytes]) -> list[Outcome]:
         """Verify and submit, in order; each one's outcome. Raises Unavailable where it is unknown."""
@@ -131,12 +131,12 @@ class Direct:
 class Writer:
     """What writing takes: the lock of a SQLite file, the door, the sequencer with the signer behind it."""
 
-    def __init__(self, direct: Direct, seed: bytes, state: Path, clock_is_right: bool):
+    def __init__(self, direct: Direct, seed: bytes, state: Path, clock_is_right: bool, who: str):
         self._stack = ExitStack()
         file = sqlite_file(parse_url(direct.store.url.render_as_string(hide_password=False)))
         with ExitStack() as stack:
             if file is not None:
-                stack.enter_context(LockFile(file, "command"))
+                stack.enter_context(LockFile(file, who))
             if stale := queries.stale_projections(direct.store):
                 raise StoreError(f"{direct.store}: the tables of {', '.join(stale)} were made by another release; "
                                  "run `comarca rebuild`")  # fmt: skip

@@ -81,7 +81,7 @@ def pass_session(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @click.pass_context
     def run(ctx: click.Context, *args: Any, **kwargs: Any) -> Any:
-        session = ctx.with_resource(Session.of_flags(ctx.find_root().meta.get("comarca", {})))
+        session = ctx.with_resource(Session.of_flags(ctx.meta.get("comarca", {}), ctx.command_path.partition(" ")[2]))
         return ctx.invoke(function, session, *args, **kwargs)
 
     return update_wrapper(run, function)

@@ -14,10 +14,11 @@ from typing import Any
 
 import click
 from rich import box
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+UNBROKEN = ("account", "other account", "holder", "id", "time", "amount", "balance")  # to be copied from a screen
 SHOWN_AFTER_S = 1.0  # what takes less needs no bar
 
 Column = str
@@ -61,7 +62,8 @@ def write_facts(facts: Iterable[tuple[str, object]]) -> None:
 def _draw(columns: Sequence[Column], rows: Iterable[Row], right: set[Column]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        justify: JustifyMethod = "right" if column in right else "left"
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=column in UNBROKEN)
     for row in rows:
         table.add_row(*(_plain(value) for value in row))
     Console(highlight=False, markup=False).print(table)

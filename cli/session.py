@@ -36,20 +36,21 @@ class Signing(NamedTuple):
 class Session:
     """A context manager: what it opened is closed with it."""
 
-    def __init__(self, settings: Settings, as_json: bool = False, clock_is_right: bool = False):
+    def __init__(self, settings: Settings, who: str = "command", as_json: bool = False, clock_is_right: bool = False):
         self.settings, self.as_json, self.clock_is_right = settings, as_json, clock_is_right
+        self.who = who
         self._passwords: dict[Path, bytes] = {}
         self._direct: Direct | None = None
         self._client: Client | None = None
         self._info: LedgerInfo | None = None
 
     @classmethod
-    def of_flags(cls, given: Mapping[str, Any]) -> "Session":
-        """The session of a command line; raises SettingsError."""
+    def of_flags(cls, given: Mapping[str, Any], who: str) -> "Session":
+        """The session of a command line; `who` is the command's name. Raises SettingsError."""
         flags = {name: given.get(name) for name in ("url", "ledger", "server", "password_file", "host", "port",
                                                     "processes", "threads", "keyring", "operator_key")}  # fmt: skip
         settings = read_settings(flags, file=given.get("config"))
-        return cls(settings, bool(given.get("json")), bool(given.get("clock_is_right")))
+        return cls(settings, who, bool(given.get("json")), bool(given.get("clock_is_right")))
 
     def __enter__(self) -> "Session":
         return self
@@ -201,7 +202,7 @@ class Session:
         """The server to write through; None once this process has everything to write by itself."""
         if self.server is None:
             try:
-                self._database().open_writer(*self.operator(), self.clock_is_right)
+                self._database().open_writer(*self.operator(), self.clock_is_right, self.who)
             except Held as held:
                 if held.address is None:
                     raise
