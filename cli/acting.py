@@ -121,7 +121,8 @@ def send(session: Session, gathering: Gathering) -> Outcome:
         path = Path(f"{gathering.kind}-{id_text(gathering)}.note")
         if not path.exists():
             keep(path, gathering)
-        raise CouldNot(f"{error} Its text is kept; send the very same again: comarca submit {path}") from error
+        said = str(error).rstrip(".")
+        raise CouldNot(f"{said}. Its text is kept; send the very same again: comarca submit {path}") from error
 
 
 def show(session: Session, outcome: Outcome) -> None:
