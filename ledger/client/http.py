@@ -50,12 +50,13 @@ class Response(NamedTuple):
 class Client:
     """One ledger at one server. Not for several threads at once. `sleep` waits seconds, `chance` draws from [0, 1).
 
-    `token` is the bearer token that requests carry, "" before a login.
+    `token` is the bearer token that requests carry, "" before a login. Whoever knows the ledger's `origin` gives it,
+    and signs no login for another that a server names.
     """
 
     def __init__(self, server: str, ledger: str | None = None, *, tries: int = TRIES, timeout_s: float = TIMEOUT_S,
                  sleep: Callable[[float], None] = time.sleep,
-                 chance: Callable[[], float] = random.random):  # fmt: skip
+                 chance: Callable[[], float] = random.random, origin: str | None = None):  # fmt: skip
         parts = urlsplit(server)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ValueError(f"not the address of a server: {server!r}; for example http://127.0.0.1:8080")
@@ -66,7 +67,7 @@ class Client:
         self.token = ""
         self._tries, self._sleep, self._chance = tries, sleep, chance
         self._ledger = ledger
-        self._described: dict[str, Any] | None = None
+        self._origin = origin
 
     def close(self) -> None:
         """Give the connection back."""
@@ -91,18 +92,18 @@ class Client:
     @property
     def origin(self) -> str:
         """The ledger's origin."""
-        if self._described is None:
-            self._described = self.describe()
-        return str(self._described["origin"])
+        if self._origin is None:
+            self._origin = str(self.describe()["origin"])
+        return self._origin
 
     def checkpoint(self) -> bytes:
         """The latest signed checkpoint."""
-        return self._good(self._patiently("GET", f"/{self.ledger}/checkpoint")).octets
+        return self.good("GET", f"/{self.ledger}/checkpoint").octets
 
     def consistency(self, old: int, new: int | None = None) -> bytes:
         """The proof from a log size to the latest checkpoint, or to the one of size `new`; raises ServerError."""
         query = urlencode({"old": old} | ({} if new is None else {"new": new}))
-        return self._good(self._patiently("GET", f"/{self.ledger}/consistency?{query}")).octets
+        return self.good("GET", f"/{self.ledger}/consistency?{query}").octets
 
     # --- submitting
 
@@ -185,8 +186,12 @@ class Client:
         """The address of something of this ledger."""
         return f"/v1/ledgers/{self.ledger}/{rest}"
 
+    def good(self, method: str, path: str) -> Response:
+        """The answer to a request without a body that may be sent again; raises ServerError, Unknown."""
+        return self._good(self._patiently(method, path))
+
     def _json(self, method: str, path: str) -> dict[str, Any]:
-        return json_of(self._good(self._patiently(method, path)))
+        return json_of(self.good(method, path))
 
     def _good(self, response: Response) -> Response:
         if not 200 <= response.status < 300:

@@ -1,0 +1,220 @@
+"""A member at a ledger, over HTTP: pays, cancels, asks and reads, and believes nothing that is not proved.
+
+    ledger = Ledger("ledger.example/solana", identity)          # both are printed in the ledger's statutes
+    with Member("https://ledger.example", ledger, holder, seed, Path("solana.memory")) as member:
+        receipt = member.pay(farm, 3430, memo="flour of May", once="till 3, slip 1207")
+        receipt.save(Path(f"{receipt.id}.json"))
+
+What can come instead of a receipt: `Refused` (nothing was written, with the reason and what would help), `Unknown`
+(send the very same text again: `member.send(error.octets)`), `LogForked` or `LogShrunk` (evidence against the
+operator).
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlencode
+
+from ledger.ambient.ids import new_id
+from ledger.client.admitting import Ledger
+from ledger.client.answers import Movement, Position, Receipt, Refused, movement_of, position_of
+from ledger.client.connections import Connections
+from ledger.client.delivery import Answer, Delivery
+from ledger.client.growth import Growth, LogBroken, LogForked, LogShrunk, NotProved, WrongLedger
+from ledger.client.http import TIMEOUT_S, TRIES, Client, ServerError, json_of
+from ledger.client.memory import Memory, MemoryFileError, Seen
+from ledger.client.outcomes import Unknown
+from ledger.client.writing import Draft, Seed, write
+from ledger.core.cancels import Cancel
+from ledger.core.forms import BadForm
+from ledger.core.machine import FORMS, LEGS
+from ledger.core.transfers import Leg, Transfer, TransferMany
+from ledger.core.words import AccountId, HolderId, InstructionId, Legs
+from ledger.log.instruction import ID
+from ledger.log.malformed import Malformed
+
+__all__ = [
+    "Answer", "Ledger", "LogBroken", "LogForked", "LogShrunk", "Member", "MemoryFileError", "Movement", "NotProved",
+    "Payment", "Position", "Receipt", "Refused", "ServerError", "Unknown", "WrongLedger",
+]  # fmt: skip
+
+VALID_S = 3600  # how long an instruction may be accepted: both clocks may be wrong by some of it
+PAGE = 500  # movements of a page, the most that a server gives
+Id = str | bytes
+T = TypeVar("T")
+
+
+class Payment(NamedTuple):
+    """To whom, how much in minor units, and what may go with it (docs/kinds.md, `transfer`)."""
+
+    payee: Id
+    amount: int
+    memo: str | None = None
+    once: str | None = None
+    purpose: str | None = None
+    ref: str | None = None
+
+
+class Member:
+    """One account of one holder. Several threads may use it; close it after use.
+
+    `memory` is the file of checkpoints; `account` is the holder's first where none is named. `clock` is in Unix
+    seconds; `sleep` waits, `chance` draws from [0, 1).
+    """
+
+    def __init__(
+        self,
+        server: str,
+        ledger: Ledger,
+        holder: Id,
+        seed: Seed,
+        memory: Path,
+        *,
+        account: Id | None = None,
+        tries: int = TRIES,
+        timeout_s: float = TIMEOUT_S,
+        valid_s: int = VALID_S,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+        chance: Callable[[], float] = random.random,
+    ):
+        name = ledger.origin.rpartition("/")[2]
+        self.ledger, self.holder = ledger, HolderId(octets_of(holder))
+        self.account = AccountId(octets_of(account) if account is not None else self.holder)
+        self._seed, self._clock, self._valid_s = seed, clock, valid_s
+        self._memory = Memory(memory, ledger)
+        self._growth = Growth(ledger, self._memory)
+
+        def make() -> Client:
+            return Client(server, name, tries=tries, timeout_s=timeout_s, sleep=sleep, chance=chance,
+                          origin=ledger.origin)  # fmt: skip
+
+        make()  # a wrong address is told here
+        self._connections = Connections(make, self.holder, seed, clock)
+        self._delivery = Delivery(self._connections, self._growth, tries)
+
+    def __enter__(self) -> "Member":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._connections.close()
+
+    # --- paying
+
+    def pay(self, payee: Id, amount: int, *, memo: str | None = None, once: str | None = None,
+            purpose: str | None = None, ref: str | None = None) -> Receipt:  # fmt: skip
+        """Pay, and have the verified receipt. Raises ValueError where it cannot be signed; Refused; Unknown; LogBroken;
+        ServerError where the request was not understood at all."""
+        return self.send(self.write_payment(Payment(payee, amount, memo, once, purpose, ref)))
+
+    def write_payment(self, payment: Payment) -> bytes:
+        """A payment signed and not sent yet: to be kept, for instance, before it is sent. Raises ValueError."""
+        asked = Transfer(self.account, AccountId(octets_of(payment.payee)), payment.amount, payment.purpose,
+                         payment.ref, payment.once)  # fmt: skip
+        return self._signed("transfer", asked, {"memo": payment.memo} if payment.memo is not None else {})
+
+    def pay_each(self, payments: Sequence[Payment]) -> list[Answer]:
+        """Pay many, each an instruction of its own, in order; for each its receipt, or Refused or Unknown as a value.
+        Raises ValueError, LogBroken, ServerError."""
+        return self._delivery.send_many([self.write_payment(payment) for payment in payments])
+
+    def transfer_many(self, payments: Sequence[Payment]) -> Receipt:
+        """Pay many under one signature, all or none; each payee is shown its own leg alone. Raises as `pay` does."""
+        return self.send(self.write_many(payments))
+
+    def write_many(self, payments: Sequence[Payment]) -> bytes:
+        """Many transfers under one signature, not sent yet. Raises ValueError; also for a memo, which a leg has not."""
+        if any(payment.memo is not None for payment in payments):
+            raise ValueError("a transfer among many has no memo; say it by ref or purpose")
+        legs = [Leg(AccountId(octets_of(one.payee)), one.amount, one.purpose, one.ref, one.once) for one in payments]
+        try:
+            for leg in legs:
+                LEGS["transfer_many"].read(LEGS["transfer_many"].text(leg).encode())
+        except BadForm as error:
+            raise ValueError(str(error)) from error
+        return self._signed("transfer_many", TransferMany(self.account, Legs(0, b"")), {}, legs)
+
+    def cancel(self, id: Id) -> Receipt:
+        """Withdraw from an instruction that is not in the log: none of this id that this holder signed is accepted any
+        more. Refused (`already_logged`) where it is in. Raises as `pay` does."""
+        return self.send(self._signed("cancel", Cancel(InstructionId(octets_of(id))), {}))
+
+    def send(self, octets: bytes) -> Receipt:
+        """Send a signed submission, or send it again: it is logged once. Raises as `pay` does."""
+        return self._delivery.send(octets)
+
+    def send_many(self, submissions: Sequence[bytes]) -> list[Answer]:
+        """Send many, or send them again; each one's answer. Raises LogBroken, ServerError."""
+        return self._delivery.send_many(submissions)
+
+    def _signed(self, kind: str, asked: Any, texts: dict[str, str], legs: Sequence[Any] = ()) -> bytes:
+        try:
+            draft = self._draft(kind, asked, texts, legs)
+            FORMS[kind].read(draft.text.split(b"\n")[2])
+        except (BadForm, Malformed) as error:
+            raise ValueError(str(error)) from error
+        return draft.signed([(self.holder, self._seed)])
+
+    def _draft(self, kind: str, asked: Any, texts: dict[str, str], legs: Sequence[Any]) -> Draft:
+        """The text, anchored to the log as it was last proved: a fork cannot take it for its own."""
+        not_after = int(self._clock()) + self._valid_s
+        return write(kind, asked, origin=self.ledger.origin, id=InstructionId(new_id()), not_after=not_after,
+                     anchor=self._memory.read().anchor, texts=texts, legs=legs)  # fmt: skip
+
+    # --- asking
+
+    def outcome(self, id: Id) -> Receipt | None:
+        """The receipt of an instruction that this holder signed or that names it; None where none is in the log yet.
+        Raises Unknown, LogBroken, ServerError."""
+        return self._delivery.outcome(octets_of(id).hex())
+
+    def position(self) -> Position:
+        """Where the account stands, as the server says it: a position has no proof. Raises Unknown, ServerError."""
+        return _parsed(position_of, self._connections.reading(lambda client: client.account(self.account.hex())))
+
+    def movements(self, **filters: str) -> Iterator[Movement]:
+        """The account's movements, newest first, page by page, as the server says them. `filters` are those of
+        docs/api.md (`kind`, `to`, and `from` as `**{"from": ...}`). Raises Unknown, ServerError."""
+        cursor: str | None = None
+        while True:
+            query = urlencode({"limit": PAGE} | filters | ({"cursor": cursor} if cursor else {}))
+            page = self._page(f"accounts/{self.account.hex()}/movements?{query}")
+            for item in page.get("items", ()):
+                yield _parsed(movement_of, item)
+            cursor = page.get("next")
+            if cursor is None:
+                return
+
+    def _page(self, path: str) -> dict[str, Any]:
+        return json_of(self._connections.reading(lambda client: client.good("GET", client.path(path))))
+
+    def visit(self) -> Seen:
+        """Look at the log, and prove that it only grew since the last visit. Raises LogBroken, Unknown, WrongLedger."""
+        with self._connections.one() as client:
+            return self._growth.visit(client)
+
+    @property
+    def seen(self) -> Seen:
+        """The log as it was proved last."""
+        return self._memory.read()
+
+
+def octets_of(id: Id) -> bytes:
+    """An id's 16 octets; raises ValueError."""
+    text = id if isinstance(id, str) else id.hex()
+    if not ID.fullmatch(text):
+        raise ValueError(f"not an id: {text[:40]!r}")
+    return bytes.fromhex(text)
+
+
+def _parsed(parse: Callable[[Any], T], body: Any) -> T:
+    try:
+        return parse(body)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unknown(f"an answer that is not as documented: {error!r}") from error
