@@ -44,7 +44,7 @@ def read_unsigned(octets: bytes, origin: str, root_at: RootAt) -> Unsigned | Ref
         raise
     except (Malformed, BadForm) as error:
         return Refusal("malformed", {"what": str(error)})
-    return Unsigned(_verified(sent, asked, envelope, root_at, frozenset()), new, texts)
+    return Unsigned(_verified(sent, asked, envelope, root_at, frozenset()), frozenset(new), texts)
 
 
 def verify(
