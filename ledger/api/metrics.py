@@ -20,6 +20,7 @@ from ledger.sequencer.sequencer import Watch
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the library's own name: where several processes count together
 LOOPBACK = ("127.0.0.1", "::1")
 EXTENSION = "comarca_metrics"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 BATCHES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 operations = Routes("operations", __name__, description="For the operator")
 
@@ -80,9 +81,10 @@ def _begin() -> None:
 def _count(response: Response) -> Response:
     metrics: Metrics = current_app.extensions[EXTENSION]
     route = request.url_rule.rule if request.url_rule is not None else "none"
-    metrics.requests.labels(request.method, route, response.status_code).inc()
+    method = request.method if request.method in METHODS else "other"  # whose names anyone can make up, without end
+    metrics.requests.labels(method, route, response.status_code).inc()
     if not response.is_streamed and "began" in g:
-        metrics.seconds.labels(request.method, route).observe(time.perf_counter() - g.began)
+        metrics.seconds.labels(method, route).observe(time.perf_counter() - g.began)
     return response
 
 
@@ -96,6 +98,6 @@ def show_metrics() -> Response:
     metrics: Metrics = current_app.extensions[EXTENSION]
     for one in all_served():
         metrics.log_size.labels(one.name).set(one.checkpoint()[0])
-        metrics.streams.labels(one.name).set(one.streams)
+        metrics.streams.labels(one.name).set(one.streams.total())
         metrics.ready.labels(one.name).set(one.trouble() is None)
     return Response(metrics.text(), content_type=CONTENT_TYPE_LATEST)

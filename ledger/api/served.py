@@ -1,5 +1,6 @@
 """A ledger as one process serves it: its store, its door, its sequencer, its clock."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 
@@ -38,7 +39,7 @@ class Served:
         self.door = Door(store, head.ledger_id, clock, trouble)
         self._sequencer = Sequencer(self.door, sign)
         self.news = News(store, head.ledger_id, lambda: self.checkpoint()[0])
-        self.streams = 0  # open now
+        self.streams: Counter[bytes] = Counter()  # open now, by holder
         self.receipts = Receipts(store, head.ledger_id)
         self._closed = False
 

@@ -1,5 +1,6 @@
 """The stream of a ledger's entries, as server-sent events, for who has a token."""
 
+from collections import Counter
 from collections.abc import Iterator
 from threading import Lock
 
@@ -16,6 +17,7 @@ from ledger.store.logins import Reader
 
 EVENTS = "text/event-stream"
 STREAMS_MOST = "COMARCA_STREAMS_MOST"  # in the application's configuration: how many may be open in one process
+RESERVED = 16  # one place in so many is for holders without a stream
 streams = Routes("streams", __name__, url_prefix="/v1/ledgers", description="Entries as they are logged")
 _counting = Lock()
 
@@ -39,8 +41,11 @@ def follow(asked: dict[str, int | None], ledger: str) -> Response:
     position = _position(asked["start"], one.news.size)
     if position > one.news.size:
         raise Problem("query_invalid", what=f"from: the log has {one.news.size} signed entries")
-    _take_place(one)
-    response = Response(_streamed(one, reader, position), content_type=EVENTS)
+    response = Response(content_type=EVENTS)
+    if request.method != "HEAD":  # which has no body, so nothing would ever end
+        place = Place(one, reader.holder)
+        response.response = _streamed(one, reader, position)
+        response.call_on_close(place.leave)  # and not at the generator's end: one that never began has none
     response.headers["X-Accel-Buffering"] = "no"  # a proxy that gathers octets would hold events back
     return response
 
@@ -54,11 +59,28 @@ def _position(start: int | None, size: int) -> int:
     return int(last) + 1
 
 
-def _take_place(one: Served) -> None:
-    with _counting:
-        if one.streams >= current_app.config[STREAMS_MOST]:
-            raise Problem("too_many_streams", {"Retry-After": "5"})
-        one.streams += 1
+class Place:
+    """One of the places for streams, taken when it is made; raises Problem where there is none for this holder.
+
+    The last few are for holders without a stream, so that no one member keeps all others out.
+    """
+
+    def __init__(self, one: Served, holder: bytes):
+        most = current_app.config[STREAMS_MOST]
+        self._one, self._holder, self._taken = one, holder, True
+        with _counting:
+            kept = most // RESERVED if one.streams[holder] else 0
+            if one.streams.total() >= most - kept:
+                raise Problem("too_many_streams", {"Retry-After": "5"})
+            one.streams[holder] += 1
+
+    def leave(self) -> None:
+        """Give the place back; once is enough."""
+        with _counting:
+            if self._taken:
+                self._taken = False
+                self._one.streams[self._holder] -= 1
+                self._one.streams += Counter()  # without the holders that have none
 
 
 def _streamed(one: Served, reader: Reader, position: int) -> Iterator[bytes]:
@@ -69,11 +91,4 @@ def _streamed(one: Served, reader: Reader, position: int) -> Iterator[bytes]:
             return None
         return queries.ids_of(one.store, one.ledger_id, reader.holder)
 
-    def events() -> Iterator[bytes]:
-        try:
-            yield from stream(one.news, names, reader.is_administrator, position)
-        finally:
-            with _counting:
-                one.streams -= 1
-
-    return events()
+    return stream(one.news, names, reader.is_administrator, position)

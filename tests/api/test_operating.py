@@ -100,6 +100,14 @@ def test_metrics_for_this_machine_alone(desk: Desk) -> None:
     check_problem(away, 404, "not_found")
 
 
+def test_metrics_do_not_grow_with_methods_that_somebody_makes_up(desk: Desk) -> None:
+    for n in range(20):
+        assert desk.client.open("/v1/ledgers", method=f"BREW{n}").status_code == 405
+    text = desk.get("/metrics", headers={"Accept": "text/plain"}).text
+    assert "BREW" not in text
+    assert 'comarca_requests_total{method="other",route="none",status="405"} 20.0' in text.splitlines()
+
+
 def test_the_access_log_has_routes_and_reasons_and_no_ids(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     payer, payee = desk.territory.members(2)
     token = desk.token(payer)

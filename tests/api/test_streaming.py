@@ -18,7 +18,7 @@ from ledger.core.words import AccountId, HolderId
 from ledger.followers.news import News
 from ledger.followers.stream import stream
 from ledger.log import instruction
-from tests.api.desk import Desk, check_problem
+from tests.api.desk import BASE, Desk, check_problem
 from tests.api.test_serving import House, Server, house, serving
 
 __all__ = ["house"]  # the fixture
@@ -101,8 +101,32 @@ def test_more_streams_than_the_server_keeps(desk: Desk) -> None:
     open_one = desk.get("stream", token)
     check_problem(desk.get("stream", token), 503, "too_many_streams")
     open_one.close()
-    assert desk.served.streams == 0
+    assert not desk.served.streams
     desk.get("stream", token).close()
+
+
+def test_what_never_begins_to_stream_keeps_no_place(desk: Desk) -> None:
+    token = desk.token(desk.territory.members(1)[0])
+    for _ in range(3):
+        assert desk.client.head(f"{BASE}/stream", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+    assert not desk.served.streams
+    with desk.app.test_request_context(f"{BASE}/stream", headers={"Authorization": f"Bearer {token}"}):
+        unread = desk.app.full_dispatch_request()
+    assert desk.served.streams.total() == 1
+    unread.close()  # the client went before its first octet
+    assert not desk.served.streams
+
+
+def test_one_holder_leaves_places_for_others(desk: Desk) -> None:
+    first, second = (desk.token(member) for member in desk.territory.members(2))
+    desk.app.config["COMARCA_STREAMS_MOST"] = 32
+    opened = [desk.get("stream", first) for _ in range(30)]
+    check_problem(desk.get("stream", first), 503, "too_many_streams")
+    opened.append(desk.get("stream", second))
+    assert all(response.status_code == 200 for response in opened)
+    for response in opened:
+        response.close()
+    assert not desk.served.streams
 
 
 # --- a real server
