@@ -73,6 +73,7 @@ class Turns:
 
     def __init__(self, benchmark: BenchmarkFixture, rounds: int = 11):
         self._benchmark, self.rounds = benchmark, rounds
+        self.cpu: dict[str, float] = {}  # median CPU seconds of this process a round, by floor, and of the `product`
 
     @property
     def numbers(self) -> range:
@@ -82,18 +83,28 @@ class Turns:
     def __call__(self, product: Run, **floors: Run) -> tuple[float, dict[str, float]]:
         """Median seconds of a round of the product, and of each floor."""
         times: dict[str, list[float]] = {name: [] for name in floors}
+        cpu: dict[str, list[float]] = {name: [] for name in (*floors, "product")}
         numbers = iter(self.numbers)
 
         def before() -> tuple[tuple[int], dict[str, Any]]:
             number = next(numbers)
             for name, floor in floors.items():
                 start = time.perf_counter()
-                floor(number)
+                timed(name, floor, number)
                 times[name].append(time.perf_counter() - start)
             return (number,), {}
 
-        product(before()[0][0])
+        def timed(name: str, run: Run, number: int) -> None:
+            start = time.process_time()
+            run(number)
+            cpu[name].append(time.process_time() - start)
+
+        def measured_product(number: int) -> None:
+            timed("product", product, number)
+
+        measured_product(before()[0][0])
         pedantic: Callable[..., Any] = self._benchmark.pedantic
-        pedantic(product, setup=before, rounds=self.rounds)
+        pedantic(measured_product, setup=before, rounds=self.rounds)
+        self.cpu = {name: median(found[1:]) for name, found in cpu.items()}
         measured: Any = self._benchmark.stats
         return median(measured.stats.data), {name: median(found[1:]) for name, found in times.items()}
