@@ -1,8 +1,10 @@
 """Members by their names in a file: each name becomes a member with a key made for the purpose.
 
-What a name became stands in a journal beside the keyring; a name never stands in signed text. In this order, so that a
-kill at any moment loses nothing and admits nobody twice: the name and its id into the journal, its key into the
-keyring, the signed admission into the journal, the admission to the ledger, its outcome into the journal.
+What a name became stands in the keyring, where it is the label of the member's key; a name never stands in signed
+text. In this order, so that a kill at any moment loses nothing and admits nobody twice: name, id and key into the
+keyring, the signed admission into a journal beside it, the admission to the ledger, its outcome into the journal.
+Without the journal an admission is signed anew, under the same id: the ledger then says that the id is in use, and so
+that all is done.
 """
 
 import os
@@ -65,16 +67,13 @@ class Members:
     def __init__(self, keyring: Keyring, ledger: Ledger):
         self.keyring, self.ledger = keyring, ledger
         self._journal = Journal(beside(keyring.path, "members"), {"members": 1, **ledger.header})
-        self._ids: dict[str, str] = {}
         self._texts: dict[str, str] = {}
         self._admitted: set[str] = set()
         for record in self._journal.records[1:]:
             self._take(record)
 
     def _take(self, record: Mapping[str, Any]) -> None:
-        if "name" in record:
-            self._ids[record["name"]] = record["id"]
-        elif "text" in record:
+        if "text" in record:
             self._texts[record["id"]] = record["text"]
         elif "void" in record:
             self._texts.pop(record["void"], None)
@@ -82,12 +81,19 @@ class Members:
             self._admitted.update(record["admitted"])
 
     def id_of(self, name: str) -> HolderId:
-        """The member, and its first account, that a name became; raises KeyError."""
-        return HolderId(bytes.fromhex(self._ids[name]))
+        """The member, and its first account, that a name became; raises LookupError."""
+        found = self.keyring.labelled(name)
+        if found is None:
+            raise LookupError(name)
+        return found
+
+    def _id(self, name: str) -> str:
+        return self.id_of(name).hex()
 
     def missing(self, names: Iterable[str]) -> list[str]:
         """Those of these names that are not admitted yet, each once, in their order."""
-        return [name for name in dict.fromkeys(names) if self._ids.get(name) not in self._admitted]
+        ids = {name: self.keyring.labelled(name) for name in names}
+        return [name for name, id in ids.items() if id is None or id.hex() not in self._admitted]
 
     def admit(self, entrants: Mapping[str, Entrant], administrators: Signers, send: Send, now: Callable[[], float],
               progress: Progress = lambda done: None) -> int:  # fmt: skip
@@ -101,21 +107,20 @@ class Members:
         return len(names)
 
     def _name(self, names: Sequence[str]) -> None:
-        fresh = [name for name in names if name not in self._ids]
-        self._record([{"name": name, "id": new_id().hex()} for name in fresh])
-        ids = [self.id_of(name) for name in names]
-        self.keyring.add({id: os.urandom(32) for id in ids if id not in self.keyring})
+        labels: dict[bytes, str] = {new_id(): name for name in names if self.keyring.labelled(name) is None}
+        self.keyring.add({id: os.urandom(32) for id in labels}, labels)
 
     def _admit(self, entrants: Mapping[str, Entrant], administrators: Signers, send: Send,
                now: Callable[[], float]) -> None:  # fmt: skip
         not_after = int(now()) + WEEK
-        fresh = {name: entrant for name, entrant in entrants.items() if self._ids[name] not in self._texts}
+        fresh = {name: entrant for name, entrant in entrants.items() if self._id(name) not in self._texts}
         self._record([self._admission(name, entrant, administrators, not_after) for name, entrant in fresh.items()])
-        outcomes = dict(zip(entrants, send([self._texts[self._ids[name]].encode() for name in entrants]), strict=True))
-        self._record([{"admitted": [one.id for one in outcomes.values() if one.log_index is not None]}])
-        refused = {name: outcome for name, outcome in outcomes.items() if outcome.log_index is None}
+        outcomes = dict(zip(entrants, send([self._texts[self._id(name)].encode() for name in entrants]), strict=True))
+        there = [one.id for one in outcomes.values() if one.log_index is not None or one.reason == "id_used"]
+        self._record([{"admitted": there}])
+        refused = {name: outcome for name, outcome in outcomes.items() if outcome.id not in self._admitted}
         # A refused text is written anew under the same id, which is still free; so only one of them can be logged.
-        self._record([{"void": self._ids[name]} for name in refused])
+        self._record([{"void": self._id(name)} for name in refused])
         expired = {name: entrants[name] for name, outcome in refused.items() if outcome.reason == "expired"}
         for name, outcome in refused.items():
             if name not in expired:

@@ -151,6 +151,16 @@ def test_without_the_journal_a_row_counts_once_by_its_word(house: House) -> None
     assert house.count("movement") == 4
 
 
+def test_with_the_keyring_alone_nobody_is_admitted_twice_and_nothing_paid_twice(house: House) -> None:
+    house.run()
+    for path in house.path.parent.glob("keyring.*"):
+        if path != house.path:
+            path.unlink()
+    report = house.run().report()
+    assert (report.logged, report.reasons) == (4, {"payee_cannot_receive": 1})
+    assert house.count("member") == 3 and house.count("movement") == 4
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_breaks_at_every_moment_lose_nothing_and_double_nothing(house: House, seed: int) -> None:
     chance = random.Random(seed)
