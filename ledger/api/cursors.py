@@ -1,6 +1,6 @@
 """Cursors: where a page ended, opaque to the client and good for the same query alone.
 
-    base64url(log index in 8 octets, place in 2, the first 8 of the query's SHA-256), unpadded: 24 characters
+base64url(log index in 8 octets, place in 2, the first 8 of the query's SHA-256), unpadded: 24 characters
 """
 
 import base64
