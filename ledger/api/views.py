@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response, url_for
 
-from ledger.api import access, cursors, schemas
+from ledger.api import access, cursors, schemas, strings
 from ledger.api.edge import (
     HTML,
     JSON,
@@ -14,7 +14,6 @@ from ledger.api.edge import (
     Routes,
     body,
     body_type,
-    json_body,
     json_response,
     produces,
     public,
@@ -27,6 +26,7 @@ from ledger.api.submitting import MANY, MANY_MOST, SUBMISSION_MOST, submit_many,
 from ledger.core.accounts import Account, Movement
 from ledger.log import entry as entries
 from ledger.log import keys, proof
+from ledger.log.instruction import SALTED_MOST, salted_count
 from ledger.service.receipts import Wanted
 from ledger.store import queries
 from ledger.store.errors import StoreError, Unavailable
@@ -131,14 +131,15 @@ def submit(ledger: str) -> Response:
 
 
 def _submissions() -> list[str]:
-    said = json_body(MANY_MOST)
-    if type(said) is not dict or set(said) != {"instructions"}:
-        raise Problem("body_invalid", what='an object with the one field "instructions"')
-    found = said["instructions"]
-    if type(found) is not list or not all(type(item) is str for item in found):
-        raise Problem("body_invalid", what="instructions: an array of strings, each a submission")
-    if not 1 <= len(found) <= MANY:
+    try:
+        found = strings.read(body(MANY_MOST).decode("utf-8"), "instructions", MANY)
+    except ValueError as error:
+        what = f'{{"instructions": [submission, ...]}}, from 1 to {MANY}: {error}'
+        raise Problem("body_invalid", what=what) from error
+    if not found:
         raise Problem("body_invalid", what=f"instructions: from 1 to {MANY}")
+    if sum(salted_count(item.encode("utf-8", "surrogatepass")) for item in found) > SALTED_MOST:
+        raise Problem("too_large", most_salted_lines=SALTED_MOST)
     return found
 
 

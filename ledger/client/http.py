@@ -242,12 +242,15 @@ class Client:
 
 def parts_of(submissions: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
     """Submissions in order, as many at a time as one request takes."""
-    start, size = 0, 0
+    start, size, lines = 0, 0, 0
     for n, octets in enumerate(submissions):
-        if n > start and (n - start == MANY or size + len(octets) > MANY_MOST):
+        more = instruction.salted_count(octets)
+        if n > start and (
+            n - start == MANY or size + len(octets) > MANY_MOST or lines + more > instruction.SALTED_MOST
+        ):
             yield submissions[start:n]
-            start, size = n, 0
-        size += len(octets)
+            start, size, lines = n, 0, 0
+        size, lines = size + len(octets), lines + more
     if submissions:
         yield submissions[start:]
 

@@ -85,6 +85,12 @@ def submission(note: bytes, lines: Sequence[bytes]) -> bytes:
     return note + b"\n" + b"\n".join(lines) + b"\n" if lines else note
 
 
+def salted_count(octets: bytes) -> int:
+    """How many salted lines a submission has, whatever else is wrong with it."""
+    parts = octets.split(b"\n\n", 2)
+    return parts[2].count(b"\n") if len(parts) == 3 else 0
+
+
 def parse(octets: bytes) -> Submission:
     """The parts of a submission; raises Malformed."""
     parts = _parts(octets)

@@ -1,20 +1,23 @@
 """One submission, many submissions: statuses, receipts, order, and what hostile bodies come to."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from ledger.api import strings
 from ledger.api.application import create_app
 from ledger.api.served import Served
+from ledger.client.http import parts_of
 from ledger.client.writing import write
 from ledger.core.cancels import Cancel
 from ledger.core.ledgers import Quorum, SetPolicy
 from ledger.core.members import Admit, Facts, OpenAccount, SetLimits, Suspend
-from ledger.core.transfers import Transfer
+from ledger.core.transfers import Leg, Transfer
 from ledger.core.words import AccountId, Anchor, HolderId, InstructionId, MemberId
-from ledger.log import checkpoint, keys, merkle
+from ledger.log import checkpoint, instruction, keys, merkle
 from ledger.receipts.verifying import verify
 from tests.api.desk import BASE, Desk, check_problem
 
@@ -302,6 +305,45 @@ def test_hostile_octets_are_malformed(desk: Desk, octets: bytes) -> None:
 def test_hostile_bodies_of_many(desk: Desk, body: bytes) -> None:
     response = desk.client.post(f"{BASE}/instructions", data=body, content_type="application/json")
     check_problem(response, 400, "body_invalid")
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":[]}', ' {\t"a" :\r[ "x" ,\n"\\u00e9\\n" ] } ', '{"a":["' + "]}" * 99 + '"]}']
+)  # fmt: skip
+def test_arrays_of_strings(text: str) -> None:
+    assert strings.read(text, "a", 2) == json.loads(text)["a"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", '"a"', '{"a":["x",]}', '{"a":[,"x"]}', '{"a":["x" "y"]}', '{"a":["x"]}}', '{"a":["x"]}1',
+             '{"b":[]}', '{"a":["", "y","z"]}', '{"a":["\n"]}', '{"a":["\\x"]}', '{"a":["x', '{"a":[["x"]]}', '{"a":{}}',
+             "{'a':[]}", '{"a"=[]}', '\u00a0{"a":[]}', '{"a":[]', '{"a":["x"],"a":["x"]}']
+)  # fmt: skip
+def test_what_is_no_array_of_strings(text: str) -> None:
+    with pytest.raises(ValueError):
+        strings.read(text, "a", 2)
+
+
+def test_nothing_is_built_of_a_body_that_is_no_array_of_strings() -> None:
+    text = '{"a":[' + "[]," * 1_000_000 + "[]]}"
+    tracemalloc.start()
+    with pytest.raises(ValueError):
+        strings.read(text, "a", 1000)
+    assert tracemalloc.get_traced_memory()[1] < 100_000
+    tracemalloc.stop()
+
+
+def test_bulks_of_one_body_are_bounded_together(desk: Desk) -> None:
+    payer, payee = desk.territory.members(2)
+    bulk = desk.territory.transfer_many(payer, [Leg(AccountId(payee), 1)] * 2051)
+    assert (
+        check_problem(desk.submit_many({"instructions": [bulk.decode()] * 2}), 413, "too_large")["most_salted_lines"]
+        == instruction.SALTED_MOST
+    )
+    assert desk.submit_many({"instructions": [bulk.decode()]}).status_code == 200
+    small = desk.territory.transfer(payer, payee, 1, memo="bread")
+    assert [len(part) for part in parts_of([bulk, small, bulk, bulk, small, small])] == [2, 1, 3]
+    assert instruction.salted_count(small) == 1 and instruction.salted_count(b"x") == 0
 
 
 def test_a_lone_surrogate_is_one_malformed_outcome_of_many(desk: Desk) -> None:
