@@ -18,9 +18,9 @@ from typing import Annotated, NamedTuple
 
 from flask import request
 
-from ledger.api.limits import charge_holder
+from ledger.api.limits import charge_holder, charge_login, check_holder
 from ledger.api.problems import Problem, of_refusal
-from ledger.api.served import Served
+from ledger.api.served import Served, served
 from ledger.core.forms import BadForm, Form
 from ledger.core.refusals import Refusal
 from ledger.core.words import HolderId, Pattern, Time
@@ -60,8 +60,10 @@ def log_in(served: Served, octets: bytes, wanted: Sequence[str] | None = None) -
         raise of_refusal(Refusal("key_dead", {"holder": holder.hex()}))
     token = Token(secrets.token_urlsafe(32), holder, " ".join(_scopes(served, holder, wanted)), now + LIFE_S)
     nonce = Nonce(holder, login.nonce, login.not_after + 1)
+    check_holder(holder)
     if not logins.log_in(served.store, served.ledger_id, nonce, token, now):
         raise Problem("nonce_used")
+    charge_login(holder)
     return token
 
 
@@ -131,6 +133,18 @@ def reader_if_any(served: Served, scope: str = "read") -> Reader | None:
     if scope not in found.scopes.split():
         raise _scope_missing(scope)
     return found
+
+
+def by_token() -> bool:
+    """Whether the request has a token that counts where it asks; its holder is charged. Raises Problem on another."""
+    name = (request.view_args or {}).get("ledger")
+    if name is None or "Authorization" not in request.headers:
+        return False
+    found = known(served(name), _secret())
+    if found is None:
+        raise Problem("token_invalid", BEARER)
+    charge_holder(found.holder)
+    return True
 
 
 def _secret() -> str:

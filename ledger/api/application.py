@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, ValidationError
 
 from ledger.api import (
+    access,
     drafting,
     edge,
     grammar,
@@ -111,7 +112,7 @@ def create_app(
     metrics.register(app)
     problems.register(app)
     if rate is not None:
-        limits.register(app, rate)
+        limits.register(app, rate, access.by_token)
     edge.register(app)
     logs.register(app)
     _register_routes(app)

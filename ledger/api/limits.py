@@ -2,10 +2,11 @@
 
 A bucket an address is charged for what anyone can send: pages without a token, bad tokens, submissions that are no new
 entry (whoever has seen a member's note can send it again). A bucket a holder is charged for what only it can ask: pages
-by its token. What makes a new entry is charged to nobody: it is signed, and the ledger's own rules bound it.
+by its token, and its logins. What makes a new entry is charged to nobody: it is signed, and the ledger's own rules
+bound it.
 
-An address whose bucket is empty is still served a member's requests: with a token, or with a submission of ordinary
-size, which is verified as ever. All else is answered 429.
+An address whose bucket is empty is still served a member's requests: with a token that counts, or with a submission of
+ordinary size, which is verified as ever. All else is answered 429.
 """
 
 import time
@@ -55,10 +56,11 @@ class Buckets:
         return self.charge(key, 0.0)
 
 
-def register(app: Flask, rate: Rate) -> None:
-    """Put the limits around every route: one rate, for each address and for each holder."""
+def register(app: Flask, rate: Rate, by_token: Callable[[], bool]) -> None:
+    """Put the limits around every route: one rate, for each address and for each holder. `by_token` answers whether the
+    request carries a token that counts, and charges its holder."""
     app.extensions[PER_ADDRESS], app.extensions[PER_HOLDER] = Buckets(rate), Buckets(rate)
-    app.before_request(lambda: _check(app.extensions[PER_ADDRESS]))
+    app.before_request(lambda: _check(app.extensions[PER_ADDRESS], by_token))
     app.after_request(lambda response: _charge(app.extensions[PER_ADDRESS], response))
 
 
@@ -72,17 +74,30 @@ def charge_holder(holder: bytes) -> None:
         raise too_many(wait)
 
 
+def check_holder(holder: bytes) -> None:
+    """Raise Problem where a holder has asked too much; charges nothing."""
+    if PER_HOLDER in current_app.extensions and (wait := current_app.extensions[PER_HOLDER].wait_s(holder)):
+        raise too_many(wait)
+
+
+def charge_login(holder: bytes) -> None:
+    """Charge whoever has logged in, after the nonce is spent: a login that somebody else repeats charges nobody."""
+    if PER_HOLDER in current_app.extensions:
+        current_app.extensions[PER_HOLDER].charge(holder)
+
+
 def too_many(wait_s: float) -> Problem:
     """The problem of too many requests."""
     return Problem("too_many_requests", {"Retry-After": str(max(1, round(wait_s)))})
 
 
-def _check(buckets: Buckets) -> None:
-    if request.path.startswith(FREE) or "Authorization" in request.headers:
+def _check(buckets: Buckets, by_token: Callable[[], bool]) -> None:
+    if request.path.startswith(FREE):
         return
     if request.method == "POST" and (request.content_length or SMALL + 1) <= SMALL:
         return
-    if wait := buckets.wait_s(request.remote_addr):
+    wait = buckets.wait_s(request.remote_addr)
+    if wait and not by_token():
         raise too_many(wait)
 
 

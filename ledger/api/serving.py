@@ -27,6 +27,7 @@ from ledger.ambient.settings import Settings
 from ledger.api import metrics
 from ledger.api.application import create_app
 from ledger.api.limits import Rate
+from ledger.api.patience import PatientWorker
 from ledger.api.served import Served
 from ledger.log import keys
 from ledger.service.signing import signing
@@ -148,7 +149,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "bind": f"{host}:{self._settings.port}",
             "workers": self._settings.processes,
             "threads": self._settings.threads + self._settings.streams,  # an open stream keeps one for itself
-            "worker_class": "gthread",
+            "worker_class": PatientWorker,
             "worker_connections": max(CONNECTIONS, 2 * (self._settings.threads + self._settings.streams)),
             "timeout": SILENT_S,
             "graceful_timeout": STOP_S,

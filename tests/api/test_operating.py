@@ -63,6 +63,31 @@ def test_a_stranger_at_the_same_address_locks_no_member_out(limited: Desk) -> No
     check_problem(huge, 429, "too_many_requests")
 
 
+def test_a_token_that_counts_nowhere_buys_nothing(limited: Desk) -> None:
+    (member,) = limited.territory.members(1)
+    token = limited.token(member)
+    for _ in range(10):
+        limited.get("/v1/ledgers")
+    for path in ("/v1/ledgers", "/docs/reasons", "/openapi.json", "/nowhere"):
+        check_problem(limited.get(path, "junk"), 429, "too_many_requests")
+        check_problem(limited.get(path, token), 429, "too_many_requests")
+    check_problem(limited.get(BASE, "junk"), 401, "token_invalid")
+    assert limited.get(BASE, token).status_code == 200  # and the holder has paid for it
+    huge = limited.client.post(f"{BASE}/instructions", data=b"x" * 100_000, content_type="text/plain",
+                               headers={"Authorization": "Bearer junk"})  # fmt: skip
+    check_problem(huge, 401, "token_invalid")
+
+
+def test_logins_are_charged_to_who_logs_in(limited: Desk) -> None:
+    first, second = limited.territory.members(2)
+    octets = limited.login(first)
+    statuses = [limited.post_login(octets).status_code for _ in range(8)]
+    assert statuses == [201] + [422] * 7  # repeated by whoever has seen it, at the address's cost
+    statuses = [limited.post_login(limited.login(first)).status_code for _ in range(7)]
+    assert statuses == [201] * 5 + [429] * 2
+    assert limited.post_login(limited.login(second)).status_code == 201
+
+
 def test_what_is_no_new_entry_is_charged_to_the_address(limited: Desk) -> None:
     payer, payee = limited.territory.members(2)
     octets = limited.territory.transfer(payer, payee, 1)

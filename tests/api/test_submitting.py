@@ -316,8 +316,8 @@ def test_arrays_of_strings(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text", ["", "{", '"a"', '{"a":["x",]}', '{"a":[,"x"]}', '{"a":["x" "y"]}', '{"a":["x"]}}', '{"a":["x"]}1',
-             '{"b":[]}', '{"a":["", "y","z"]}', '{"a":["\n"]}', '{"a":["\\x"]}', '{"a":["x', '{"a":[["x"]]}', '{"a":{}}',
-             "{'a':[]}", '{"a"=[]}', '\u00a0{"a":[]}', '{"a":[]', '{"a":["x"],"a":["x"]}']
+             '{"b":[]}', '{"a":["", "y","z"]}', '{"a":["\n"]}', '{"a":["\\x"]}', '{"a":["x', '{"a":[["x"]]}',
+             '{"a":{}}', "{'a':[]}", '{"a"=[]}', '\u00a0{"a":[]}', '{"a":[]', '{"a":["x"],"a":["x"]}']
 )  # fmt: skip
 def test_what_is_no_array_of_strings(text: str) -> None:
     with pytest.raises(ValueError):

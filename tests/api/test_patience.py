@@ -1,0 +1,83 @@
+"""Slow clients are given up, and those at a pace are not."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from ledger.api import patience
+from ledger.api.patience import PatientSocket, PatientWorker, TooSlow
+from ledger.api.serving import Server
+from tests.api.test_serving import House, house, serving
+
+__all__ = ["house"]  # the fixture
+
+
+@pytest.fixture
+def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[PatientSocket, socket.socket]]:
+    monkeypatch.setattr(patience, "GRACE_S", 0.2)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield PatientSocket(ours), theirs
+
+
+def test_a_client_that_sends_nothing_more(pair: tuple[PatientSocket, socket.socket]) -> None:
+    ours, theirs = pair
+    theirs.sendall(b"GET / HTTP/1.1\r\n")
+    assert ours.recv(8192) == b"GET / HTTP/1.1\r\n"
+    with pytest.raises(TooSlow) as given_up:
+        ours.recv(8192)
+    assert isinstance(given_up.value, ConnectionResetError) and given_up.value.errno
+    ours.begin()
+    theirs.sendall(b"x")
+    assert ours.recv(1) == b"x"
+
+
+def test_octets_that_drip(pair: tuple[PatientSocket, socket.socket]) -> None:
+    ours, theirs = pair
+
+    def drip() -> None:
+        for _ in range(40):
+            time.sleep(0.02)
+            theirs.sendall(b"x")
+
+    dripping = threading.Thread(target=drip)
+    dripping.start()
+    began = time.monotonic()
+    with pytest.raises(TooSlow):
+        while True:
+            assert ours.recv(8192)
+    assert time.monotonic() - began < 0.6
+    dripping.join()
+
+
+def test_octets_at_a_pace(pair: tuple[PatientSocket, socket.socket]) -> None:
+    ours, theirs = pair
+    for _ in range(20):
+        theirs.sendall(bytes(4096))
+        assert len(ours.recv(4096)) == 4096
+        time.sleep(0.04)
+
+
+def test_a_client_that_reads_nothing(pair: tuple[PatientSocket, socket.socket]) -> None:
+    ours, _ = pair
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    with pytest.raises(TooSlow):
+        for _ in range(1000):
+            ours.sendall(bytes(512))
+
+
+def test_a_server_is_patient(house: House) -> None:
+    server = Server(house.settings(), house.operators, False, None, print)
+    assert server.cfg.worker_class is PatientWorker
+    with serving(house) as running:
+        address = (str(running.parts.hostname), running.parts.port or 0)
+        with socket.create_connection(address, timeout=10) as slow:
+            slow.sendall(b"POST /v1/ledgers/solana/instructions HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n")
+            time.sleep(1)
+            slow.sendall(b"Content-Length: 3\r\n\r\nx")
+            time.sleep(1)
+            slow.sendall(b"yz")
+            assert slow.makefile("rb").readline() == b"HTTP/1.1 400 BAD REQUEST\r\n"
