@@ -17,8 +17,9 @@ from ledger.store.database import Store
 from ledger.store.errors import Unavailable
 
 logger = logging.getLogger(__name__)
-WINDOW = 4096  # entries
-CHUNK = 500  # entries of one reading
+WINDOW = 4096  # entries, and
+LINES = 32_768  # of their event lines: a bulk of 4,096 legs has twice as many
+CHUNK = 500  # entries of one reading, or as many as are short enough together (ledger/rebuild/replay.py)
 POLL_S = 0.2
 
 
@@ -27,7 +28,8 @@ class News:
 
     def __init__(self, store: Store, ledger_id: int, size: Callable[[], int]):
         self._store, self._ledger_id, self._signed = store, ledger_id, size
-        self._window: deque[Seen] = deque(maxlen=WINDOW)
+        self._window: deque[Seen] = deque()
+        self._lines = 0  # of the entries in the window
         self._changed = threading.Condition()
         self._size = 0
         self._watching: threading.Thread | None = None
@@ -89,10 +91,19 @@ class News:
             with self._changed:
                 if self._window and self._window[-1].log_index != start - 1:
                     self._window.clear()
-                self._window.extend(fresh)
+                    self._lines = 0
+                self._keep(fresh)
                 self._size = fresh[-1].log_index + 1
                 self._changed.notify_all()
 
+    def _keep(self, fresh: list[Seen]) -> None:
+        """Move the window on to these entries, the last of which stays however long it is."""
+        self._window.extend(fresh)
+        self._lines += sum(len(one.lines) for one in fresh)
+        while len(self._window) > WINDOW or (self._lines > LINES and len(self._window) > 1):
+            self._lines -= len(self._window.popleft().lines)
+
     def _read(self, start: int, end: int) -> list[Seen]:
+        """The first of these entries, as many as are not too long together."""
         with self._store.read() as connection:
-            return [one for rows in read_entries(connection, self._ledger_id, start, end) for one in all_seen(rows)]
+            return all_seen(next(read_entries(connection, self._ledger_id, start, end)))

@@ -78,6 +78,36 @@ def test_a_reader_far_behind_is_read_to_from_the_database(desk: Desk, monkeypatc
     assert news.after(0, 60) == []
 
 
+def test_long_entries_are_read_a_few_at_a_time_and_kept_by_their_lines(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger.followers.news.LINES", 20)
+    monkeypatch.setattr("ledger.rebuild.replay.OCTETS", 5000)
+    territory = desk.territory
+    payer, payee = territory.members(2)
+    before = territory.door.head().size
+    for _ in range(9):
+        territory.send(territory.transfer_many(payer, [Leg(AccountId(payee), 1)] * 6))
+    size = territory.door.head().size
+    news = News(territory.store, territory.ledger_id, lambda: size)
+    assert 0 < len(news._read(before, size)) < 9
+    news._size = before
+    news._look()
+    assert [one.log_index for one in news._window] == [size - 3, size - 2, size - 1]
+    assert news._lines == 18
+    news._keep(news._read(before, before + 1))
+    assert news._lines == 18 and len(news._window) == 3
+    monkeypatch.setattr("ledger.followers.news.LINES", 3)
+    news._keep([])
+    assert [one.log_index for one in news._window] == [before]
+    position, seen = before, 0
+    news._window.clear()
+    while position < size:
+        entries = news.after(position, 0)
+        seen, position = seen + len(entries), entries[-1].log_index + 1
+    assert seen == 9
+
+
 def test_lines_of_a_stream() -> None:
     octets = b"retry: 2000\nid: 4\n\nid: 7\nevent: entry\ndata: {}\n\n: still here\nid: 9\n\n"
     messages = list(parse(iter(octets.splitlines(keepends=True))))
