@@ -2,7 +2,8 @@
 #
 #   make run     an example territory, settled and served        make bench   the benchmarks, with their floors
 #   make test    every test, real PostgreSQL included            make soak    a server killed a hundred times
-#   make check   lint, types, storeys and every test             make clean   the environment and what was built
+#   make check   lint, types, storeys and every test             make fuzz    5,000 requests by chance, against OpenAPI
+#   make clean   the environment and what was built
 
 # The first that runs and is new enough: a name on the PATH may be a shim of a version that is not active, and some
 # systems keep what venv needs (ensurepip) in a package of its own.
@@ -17,7 +18,7 @@ MADE := .venv/.made
 RUNS := .venv/.runs
 TESTS := .venv/.tests
 
-.PHONY: run test check bench soak clean
+.PHONY: run test check bench fuzz soak clean
 
 run: $(RUNS)
 	$(BIN)/comarca demo
@@ -34,6 +35,9 @@ check: $(TESTS)
 
 bench: $(TESTS)
 	$(BIN)/python -m pytest benchmarks -s -q -o python_files='bench_*.py'
+
+fuzz: $(TESTS)
+	$(BIN)/python -m tests.fuzz
 
 soak: $(TESTS)
 	$(BIN)/python -m tests.soak

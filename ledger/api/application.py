@@ -10,9 +10,10 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, ValidationError
 
 from ledger.api import (
-    access,
+    documents,
     drafting,
     edge,
+    fields,
     grammar,
     limits,
     logs,
@@ -112,7 +113,7 @@ def create_app(
     metrics.register(app)
     problems.register(app)
     if rate is not None:
-        limits.register(app, rate, access.by_token)
+        limits.register(app, rate)
     edge.register(app)
     logs.register(app)
     _register_routes(app)
@@ -123,6 +124,7 @@ def _register_routes(app: Flask) -> None:
     api = ProblemApi(app)
     for converter, schema in CONVERTERS.values():
         api.register_converter(converter, lambda _, schema=schema: dict(schema))
+    api.register_field(fields.Said, "string", None)
     for name, component in grammar.asks().items():
         api.spec.components.schema(name, component)
     api.spec.components.schema("Submissions", schema=schemas.Submissions)
@@ -132,7 +134,10 @@ def _register_routes(app: Flask) -> None:
         proofs.proofs,
         drafting.drafting,
         sessions.sessions,
+        documents.documents,
         streaming.streams,
         metrics.operations,
     ):
         api.register_blueprint(blueprint)
+    del api.spec.components.schemas["PaginationMetadata"]  # of a kind of pages that this API does not have
+    documents.register(app, api.spec.to_dict())

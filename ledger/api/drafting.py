@@ -13,7 +13,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 from ledger.api import access
 from ledger.api.edge import JSON, TEXT, Routes, body, body_type, json_body, json_response
 from ledger.api.fields import Id, Time
-from ledger.api.grammar import asks
+from ledger.api.grammar import asks, mapping
 from ledger.api.problems import Problem, of_refusal
 from ledger.api.served import Served, served
 from ledger.api.submitting import SUBMISSION_MOST
@@ -88,7 +88,8 @@ def _base64(octets: bytes) -> str:
 
 @drafting.route("/<ledger:ledger>/instructions/prepare", methods=["POST"])
 @drafting.doc(security=[{"token": []}], requestBody={"required": True, "content": {
-    JSON: {"schema": {"oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in asks()]}}}})  # fmt: skip
+    JSON: {"schema": {"oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in asks()],
+                      "discriminator": {"propertyName": "kind", "mapping": mapping()}}}}})  # fmt: skip
 @drafting.response(200, Draft)
 def prepare_instruction(ledger: str) -> Any:
     """The exact text to sign for what is asked in plain JSON, with id, validity, anchor and salts filled in, and in

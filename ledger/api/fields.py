@@ -8,6 +8,8 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
+from ledger.core.words import ID
+
 WHOLE = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
 LAYOUT = "%Y-%m-%dT%H:%M:%SZ"
@@ -18,22 +20,37 @@ def moment(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime(LAYOUT)
 
 
-class Id(fields.Field[bytes]):
+class Said(fields.Field[Any]):
+    """A field that is a string in JSON; `said` is what OpenAPI has of it beside that."""
+
+    said: Mapping[str, str] = {}
+
+    def __init__(self, *, metadata: Mapping[str, Any] | None = None, **more: Any):
+        super().__init__(metadata={**self.said, **(metadata or {})}, **more)
+
+
+class Id(Said):
     """An id: 16 octets, out as 32 lower-case hex digits."""
+
+    said = {"pattern": f"^{ID}$"}
 
     def _serialize(self, value: bytes | None, attr: str | None, obj: Any, **more: Any) -> str | None:
         return None if value is None else value.hex()
 
 
-class Octets(fields.Field[bytes]):
+class Octets(Said):
     """Octets, out as base64 (RFC 4648 section 4)."""
+
+    said = {"contentEncoding": "base64"}
 
     def _serialize(self, value: bytes | None, attr: str | None, obj: Any, **more: Any) -> str | None:
         return None if value is None else binascii.b2a_base64(value, newline=False).decode()
 
 
-class Time(fields.Field[int]):
+class Time(Said):
     """Unix seconds, written as RFC 3339 in UTC with a Z and whole seconds, both ways."""
+
+    said = {"format": "date-time", "pattern": f"^{MOMENT.pattern}$"}
 
     def _serialize(self, value: int | None, attr: str | None, obj: Any, **more: Any) -> str | None:
         return None if value is None else moment(value)

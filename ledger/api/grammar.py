@@ -25,7 +25,16 @@ def ask_of(kind: str) -> Json:
 
 def asks() -> dict[str, Json]:
     """The schemas of all kinds by their names in a document: `transfer_many` is AskTransferMany."""
-    return {"Ask" + kind.title().replace("_", ""): ask_of(kind) for kind in PREPARED}
+    return {_name(kind): ask_of(kind) for kind in PREPARED}
+
+
+def mapping() -> dict[str, str]:
+    """Where the schema of each kind stands in the document, by the kind."""
+    return {kind: f"#/components/schemas/{_name(kind)}" for kind in PREPARED}
+
+
+def _name(kind: str) -> str:
+    return "Ask" + kind.title().replace("_", "")
 
 
 def form_schema(form: type) -> Json:

@@ -28,17 +28,17 @@ class MovementsQuery(Schema):
     """Filters combine freely; `from` is included, `to` is not."""
 
     limit = Whole(load_default=PAGE, validate=validate.Range(1, MOST))
-    cursor = fields.String(load_default=None, validate=validate.Length(max=64))
-    start = Time(load_default=None, data_key="from")
-    end = Time(load_default=None, data_key="to")
-    kind = fields.String(load_default=None, validate=validate.OneOf(get_args(MovementKind)))
+    cursor = fields.String(validate=validate.Length(max=64))
+    start = Time(data_key="from")
+    end = Time(data_key="to")
+    kind = fields.String(validate=validate.OneOf(get_args(MovementKind)))
 
 
 class EntriesQuery(Schema):
     """Which entries: from a log index on, in log order."""
 
     limit = Whole(load_default=PAGE, validate=validate.Range(1, MOST))
-    cursor = fields.String(load_default=None, validate=validate.Length(max=64))
+    cursor = fields.String(validate=validate.Length(max=64))
     start = Whole(load_default=0, data_key="from", validate=validate.Range(0, SAFE))
 
 
@@ -117,7 +117,7 @@ class Account(Schema):
 class Movement(Schema):
     """A movement as one of its two accounts sees it: `balance` is that account's, after it."""
 
-    id = fields.Raw(required=True, metadata={"description": "[id, n]"})
+    id = fields.Raw(required=True, metadata={"type": "array", "description": "[id, n]"})
     log_index = fields.Integer(required=True)
     time = Time(required=True)
     payer = Id(required=True)
@@ -125,7 +125,8 @@ class Movement(Schema):
     amount = fields.Integer(required=True)
     kind = fields.String(required=True)
     purpose = fields.String(required=True, allow_none=True)
-    of = fields.Raw(required=True, allow_none=True, metadata={"description": "[id, n] of what it belongs to"})
+    of = fields.Raw(required=True, allow_none=True,
+                    metadata={"type": "array", "description": "[id, n] of what it belongs to"})  # fmt: skip
     item = Id(required=True, allow_none=True)
     balance = fields.Integer(required=True)
 
@@ -143,7 +144,8 @@ class Token(Schema):
     token = fields.String(attribute="secret", required=True)
     expires = Time(required=True)
     holder = Id(required=True)
-    scopes = fields.Function(lambda token: token.scopes.split(), required=True)
+    scopes = fields.Function(lambda token: token.scopes.split(), required=True,
+                             metadata={"type": "array", "items": {"type": "string"}})  # fmt: skip
 
 
 class Receipt(Schema):

@@ -27,7 +27,7 @@ class Scopes(fields.String):
 class LoginQuery(Schema):
     """Which scopes the token is to have; without it, all that its holder may have."""
 
-    scopes = Scopes(load_default=None, metadata={"description": "; ".join(map(": ".join, access.SCOPES.items()))})
+    scopes = Scopes(metadata={"description": "; ".join(map(": ".join, access.SCOPES.items()))})
 
 
 @sessions.route("/<ledger:ledger>/tokens", methods=["POST"])
@@ -39,7 +39,7 @@ def log_in(asked: dict[str, Any], ledger: str) -> Token:
     """A bearer token for the holder who signed a login note over a nonce of its own."""
     one = served(ledger)
     body_type(TEXT)
-    return access.log_in(one, body(LOGIN_MOST), asked["scopes"])
+    return access.log_in(one, body(LOGIN_MOST), asked.get("scopes"))
 
 
 @sessions.route("/<ledger:ledger>/tokens", methods=["DELETE"])

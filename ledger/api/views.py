@@ -1,14 +1,12 @@
 """The routes: each reads its request, asks the storeys below, and writes the answer. Decisions are not made here."""
 
 import json
-from html import escape
 from typing import Any
 
 from flask import Response, url_for
 
 from ledger.api import access, cursors, schemas, strings
 from ledger.api.edge import (
-    HTML,
     JSON,
     TEXT,
     Routes,
@@ -20,7 +18,6 @@ from ledger.api.edge import (
     takes_query,
 )
 from ledger.api.problems import Problem
-from ledger.api.reasons import REASONS
 from ledger.api.served import Served, all_served, served
 from ledger.api.submitting import MANY, MANY_MOST, SUBMISSION_MOST, submit_many, submit_one
 from ledger.core.accounts import Account, Movement
@@ -37,8 +34,7 @@ NOTE = {"schema": {"type": "string"}}
 health = Routes("health", __name__, url_prefix="/health", description="For the operator")
 log = Routes("log", __name__, description="The public log")
 ledgers = Routes("ledgers", __name__, url_prefix="/v1/ledgers", description="The ledgers served here")
-documents = Routes("documents", __name__, url_prefix="/docs", description="Every reason, explained")
-ALL = (health, ledgers, log, documents)
+ALL = (health, ledgers, log)
 """The blueprints of this API."""
 
 
@@ -102,7 +98,7 @@ def _facts(info: Info) -> dict[str, Any]:
     written = ("parity", "territory", "administrators", "authority", "common", "predecessor")
     plain = {name: json.loads(text) if (text := getattr(ledger, name)) else None for name in written}
     facts = {**head._asdict(), **ledger._asdict(), **plain, "log_size": head.size}
-    facts["unit"] = facts
+    facts["unit"], facts["pilot"] = facts, bool(ledger.pilot)
     facts["verifier_keys"] = [keys.vkey(head.origin, ledger.operator)]
     facts["policies"] = {policy.feature: {"body": json.loads(policy.body), "since": policy.since}
                          for policy in info.policies}  # fmt: skip
@@ -193,9 +189,9 @@ def list_movements(asked: dict[str, Any], ledger: str, id: bytes) -> dict[str, A
     """An account's movements, newest first, for its member and the administrators."""
     one = served(ledger)
     _account(one, id)
-    wanted = Filter(asked["kind"], asked["start"], asked["end"])
+    wanted = Filter(asked.get("kind"), asked.get("start"), asked.get("end"))
     query = (one.origin, id.hex(), *wanted)
-    after = cursors.decode(asked["cursor"], query) if asked["cursor"] is not None else None
+    after = cursors.decode(asked["cursor"], query) if "cursor" in asked else None
     limit = asked["limit"]
     found = queries.movements(one.store, one.ledger_id, id, wanted, after, limit + 1)
     last = found[limit - 1] if len(found) > limit else None
@@ -243,7 +239,7 @@ def list_entries(asked: dict[str, Any], ledger: str) -> Response:
     """The public lines of entries, in log order, as far as a checkpoint is signed over them."""
     one = served(ledger)
     query = ("entries", one.origin, asked["start"])
-    after = cursors.decode(asked["cursor"], query).log_index + 1 if asked["cursor"] is not None else 0
+    after = cursors.decode(asked["cursor"], query).log_index + 1 if "cursor" in asked else 0
     size, _ = one.checkpoint()
     start, limit = max(asked["start"], after), asked["limit"]
     found = queries.public_lines(one.store, one.ledger_id, start, min(start + limit, size))
@@ -271,19 +267,3 @@ def show_checkpoint(ledger: str) -> Response:
     """The latest signed checkpoint."""
     _, note = served(ledger).checkpoint()
     return public(Response(note, content_type=f"{TEXT}; charset=utf-8"))
-
-
-# --- documents
-
-
-@documents.route("/reasons", methods=["GET"])
-@documents.response(200, NOTE["schema"], content_type=HTML, description="A page for people")
-@produces(HTML)
-def list_reasons() -> Response:
-    """Every reason that an answer can give, with its status and what would help."""
-    rows = "\n".join(
-        f'<dt id="{name}">{name} ({reason.status})</dt><dd>{escape(reason.message)} {escape(reason.remedy)}</dd>'
-        for name, reason in REASONS.items()
-    )
-    page = f"<!doctype html><html lang=en><title>Reasons</title><h1>Reasons</h1><dl>\n{rows}\n</dl></html>\n"
-    return public(Response(page, content_type=f"{HTML}; charset=utf-8"))
