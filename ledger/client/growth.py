@@ -13,6 +13,7 @@ from ledger.client.http import Client, ServerError
 from ledger.client.memory import Memory, Seen
 from ledger.client.outcomes import Unknown
 from ledger.core.forms import BadForm
+from ledger.core.ledgers import LedgerOpened
 from ledger.core.machine import FORMS
 from ledger.log import base64s, checkpoint, consistency, entry, instruction, merkle
 from ledger.log.malformed import Malformed
@@ -51,7 +52,7 @@ class Growth:
 
     def __init__(self, ledger: Ledger, memory: Memory):
         self.ledger, self.memory = ledger, memory
-        self._operator: bytes | None = None
+        self._genesis: LedgerOpened | None = None
 
     # --- what there is to prove
 
@@ -80,10 +81,14 @@ class Growth:
 
     def read(self, client: Client, note: bytes) -> Seen:
         """A checkpoint, if the operator of this ledger has signed it; raises Malformed, WrongLedger, NotProved."""
-        if self._operator is None:
-            self._operator = self._operator_of(client)
-        found = checkpoint.verify(note, self.ledger.origin, self._operator)
+        found = checkpoint.verify(note, self.ledger.origin, self.genesis(client).operator)
         return Seen(found.size, found.root, note)
+
+    def genesis(self, client: Client) -> LedgerOpened:
+        """What the genesis says, whose leaf hash is the identity; raises WrongLedger, NotProved, Unknown."""
+        if self._genesis is None:
+            self._genesis = self._read_genesis(client)
+        return self._genesis
 
     # --- how it is proved
 
@@ -110,9 +115,11 @@ class Growth:
             else:
                 if found.size == large.size and found.root != large.root:
                     raise self._broken(LogForked, f"two logs of {large.size} entries", large, found)
-                if merkle.verify_consistency(small.size, large.size, small.root, large.root, proof.path):
+                trouble = None if found.size == large.size else Malformed(f"it leads to size {found.size}")
+                if trouble is None and merkle.verify_consistency(
+                    small.size, large.size, small.root, large.root, proof.path
+                ):
                     return
-                trouble = None
             client.wait(number)
         raise self._unproved(client, known, shown, trouble)
 
@@ -137,8 +144,7 @@ class Growth:
         except OSError:
             return kind(what, remembered, shown, None)
 
-    def _operator_of(self, client: Client) -> bytes:
-        """The operator's key in the genesis, whose leaf hash must be the identity."""
+    def _read_genesis(self, client: Client) -> LedgerOpened:
         try:
             client.token = ""  # public, and a token whose hour is over would be refused
             given = client.entry(0)
@@ -150,13 +156,12 @@ class Growth:
                 raise WrongLedger(f"{client.server}: the genesis there is not the one whose identity was given")
             if hashlib.sha256(note).digest() != entry.parse(octets).instruction:
                 raise NotProved(f"{client.server}: the genesis is not the note that its entry names")
-            asked, _ = FORMS["genesis"].read(instruction.parse(note).object)
+            asked: LedgerOpened = FORMS["genesis"].read(instruction.parse(note).object)[0]
         except (KeyError, Malformed, BadForm, UnicodeEncodeError) as error:
             raise NotProved(f"{client.server}: no genesis ({error})") from error
         if asked.origin != self.ledger.origin:
             raise WrongLedger(f"{client.server}: the genesis there is of {asked.origin}, not of {self.ledger.origin}")
-        operator: bytes = asked.operator
-        return operator
+        return asked
 
 
 def open_question(error: ServerError, octets: bytes = b"") -> Exception:

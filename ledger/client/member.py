@@ -29,6 +29,7 @@ from ledger.client.outcomes import Unknown
 from ledger.client.writing import Draft, Seed, write
 from ledger.core.cancels import Cancel
 from ledger.core.forms import BadForm
+from ledger.core.ledgers import Unit
 from ledger.core.machine import FORMS, LEGS
 from ledger.core.transfers import Leg, Transfer, TransferMany
 from ledger.core.words import AccountId, HolderId, InstructionId, Legs
@@ -198,6 +199,13 @@ class Member:
         """Look at the log, and prove that it only grew since the last visit. Raises LogBroken, Unknown, WrongLedger."""
         with self._connections.one() as client:
             return self._growth.visit(client)
+
+    @property
+    def unit(self) -> Unit:
+        """The ledger's unit and its scale (how many of an amount's digits are decimals), as the genesis fixed them.
+        Raises WrongLedger, Unknown."""
+        with self._connections.one() as client:
+            return self._growth.genesis(client).unit
 
     @property
     def seen(self) -> Seen:

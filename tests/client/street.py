@@ -60,11 +60,11 @@ def sign(head: Head) -> bytes:
 
 class Street:
     """A territory on disk, its server, and the proxy that clients talk to. `spoils` are used up one a request that
-    they are for; a request none is for passes."""
+    they are for, by its method (logins never) or by method and path; a request none is for passes."""
 
-    def __init__(self, folder: Path, members: int = 3):
+    def __init__(self, folder: Path, members: int = 3, clock: Clock | None = None):
         self.folder = folder
-        self.clock = Clock()
+        self.clock = clock or Clock()
         self.database = folder / "ledger.db"
         self.territory = TerritoryOfTests(f"sqlite:///{self.database}", clock=self.clock)
         self.members = self.territory.members(members)
@@ -174,10 +174,15 @@ class Street:
                 connection.close()
 
         for n, (wanted, spoil) in enumerate(self.spoils):
-            if wanted == method and not path.endswith("/tokens"):
+            if (wanted == method and not path.endswith("/tokens")) or is_for(wanted, f"{method} {path}"):
                 del self.spoils[n]
                 return spoil(Passing(method, path, body, pass_on))
         return pass_on()
+
+
+def is_for(wanted: str, request: str) -> bool:
+    """Whether a spoil for an address (or, with a slash at its end, for all below it) is for this request."""
+    return request.startswith(wanted) if wanted.endswith("/") else request == wanted
 
 
 def lose_answer(passing: Passing) -> None:
