@@ -21,7 +21,6 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi import checks
 
-from ledger.core.cancels import Cancel
 from ledger.log import instruction
 from tests.api.desk import Desk
 
@@ -102,8 +101,8 @@ class Fuzz:
         return self.desk.territory.transfer(self.payer, self.payee, 1)
 
     def _draft(self) -> bytes:
-        draft = self.desk.territory.draft("cancel", Cancel(self.payment))
-        return instruction.unsigned(draft.text, draft.salted)
+        sent = instruction.parse(self._submission())
+        return instruction.unsigned(sent.text, sent.salted)
 
 
 def main(cases: int) -> None:

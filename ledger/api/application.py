@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, ValidationError
 
 from ledger.api import (
+    access,
     documents,
     drafting,
     edge,
@@ -23,6 +24,7 @@ from ledger.api import (
     schemas,
     sessions,
     streaming,
+    turns,
     views,
 )
 from ledger.api.limits import Rate
@@ -108,12 +110,13 @@ def create_app(
     app.extensions[EXTENSION] = {one.name: one for one in ledgers}
     for name, (converter, _) in CONVERTERS.items():
         app.url_map.converters[name] = converter
+    turns.register(app)
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     metrics.register(app)
     problems.register(app)
     if rate is not None:
-        limits.register(app, rate)
+        limits.register(app, rate, access.by_token)
     edge.register(app)
     logs.register(app)
     _register_routes(app)
