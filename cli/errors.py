@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import click
 
+from cli.output import printable
 from ledger.ambient.settings import SettingsError
 from ledger.audit.fault import Fault
 from ledger.client.http import ServerError
@@ -65,4 +66,5 @@ def one_line() -> Iterator[None]:
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    """One line; a server's words may be anybody's."""
+    return " ".join(printable(str(error)).split())

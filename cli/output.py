@@ -27,7 +27,7 @@ Row = Sequence[object]
 
 def say(text: str) -> None:
     """Tell a person, on stderr."""
-    click.echo(text, err=True)
+    click.echo("\n".join(map(printable, text.split("\n"))), err=True)
 
 
 def write_json(value: Any) -> None:
@@ -71,7 +71,11 @@ def _draw(columns: Sequence[Column], rows: Iterable[Row], right: set[Column]) ->
 
 def _plain(value: object) -> str:
     """A field without what would break its line, or speak to the terminal."""
-    text = "" if value is None else ("yes" if value else "no") if isinstance(value, bool) else str(value)
+    return printable("" if value is None else ("yes" if value else "no") if isinstance(value, bool) else str(value))
+
+
+def printable(text: str) -> str:
+    """A line without what would break it, speak to the terminal, or turn what a person reads around."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 

@@ -3,9 +3,11 @@
 What is missing, empty, of another program or of an unknown schema is refused in one line, and never made anew.
 """
 
+import os
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -48,6 +50,16 @@ def trouble_is_unavailable() -> Iterator[None]:
             raise
         said = str(getattr(error, "orig", error)).strip().split("\n")
         raise Unavailable(f"the database: {said[0] or type(error).__name__}") from error
+
+
+def _make_file(file: Path | None) -> None:
+    """Make the file that is not there for its owner alone, as it will hold what members said; SQLite gives the files
+    that it puts beside it the same mode."""
+    if file is not None and not file.exists():
+        try:
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise StoreError(f"{file}: cannot be made: {error.strerror}") from error
 
 
 class Transaction:
@@ -99,6 +111,7 @@ class Store:
         """The database at this URL, its tables made if it is empty; raises StoreError where it is not ours."""
         store = cls(url)
         with store._reached():
+            _make_file(engine.sqlite_file(store.url))
             if store._is_empty():
                 with store.writes.begin() as connection:
                     schema.create_log_tables(connection)

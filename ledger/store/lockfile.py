@@ -40,7 +40,7 @@ class LockFile:
     def __init__(self, database: Path, who: str):
         self._maker = os.getpid()
         self._who = who
-        self._file = os.open(lock_path(database), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._file = os.open(lock_path(database), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if not _locked(self._file, fcntl.LOCK_EX, PROBES):
             said = _read(self._file)
             os.close(self._file)

@@ -3,6 +3,7 @@ silently made anew.
 """
 
 import hashlib
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from ledger.store import schema
 from ledger.store.database import Store
 from ledger.store.engine import parse_url
 from ledger.store.errors import StoreError
+from ledger.store.lockfile import LockFile
 from ledger.store.log import Head
 from tests.territory import TerritoryOfTests
 
@@ -48,6 +50,20 @@ def test_a_missing_folder_is_not_made(tmp_path: Path) -> None:
     refused(Store.open, f"sqlite:///{tmp_path / 'no' / 'where.db'}")
     refused(Store.create, f"sqlite:///{tmp_path / 'no' / 'where.db'}")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.db"
+    before = os.umask(0o022)
+    try:
+        store = Store.create(f"sqlite:///{file}")
+        with LockFile(file, "init"):
+            store.add_ledger("ledger.example/solana")
+            modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+        store.close()
+    finally:
+        os.umask(before)
+    assert modes == dict.fromkeys(("ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db.lock"), 0o600)
 
 
 def test_a_missing_postgresql_database_is_not_made(postgres_url: str) -> None:
