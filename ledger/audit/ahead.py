@@ -2,11 +2,12 @@
 
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from sqlalchemy.engine import Connection
@@ -56,13 +57,25 @@ def workers(processes: int | None, size: int) -> Iterator[ProcessPoolExecutor | 
     if count <= 1 or size <= SMALL:
         yield None
         return
-    # Ctrl-C reaches every process of a terminal; this one sees to the others.
-    ignored = (signal.SIGINT, signal.SIG_IGN)
-    pool = ProcessPoolExecutor(count, get_context("forkserver"), initializer=signal.signal, initargs=ignored)
+    pool = ProcessPoolExecutor(count, get_context("forkserver"), initializer=_begin_worker)
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    """Leave Ctrl-C, which reaches every process of a terminal, to the one that was started; and end when that does,
+    even by SIGKILL: a worker that waits for work would wait for ever, and hold whatever pipe it was given."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def cores() -> int:

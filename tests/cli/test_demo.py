@@ -90,7 +90,7 @@ def test_killed_midway_it_goes_on(empty: House, seed: int) -> None:
         process = start("demo", "--no-serve", "--file", "small.csv")
         time.sleep(wait_s)
         process.send_signal(signal.SIGKILL)
-        process.communicate()
+        process.communicate(timeout=60)
     assert "900 of 900 settled" in play(empty)
     assert counts(LEDGER) == {"member": 19, "movement": 900, "once": 900, "entry": 921}
 

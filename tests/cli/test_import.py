@@ -127,7 +127,7 @@ def kill_and_resume(arguments: list[str], grown: Callable[[], int], rounds: int,
             time.sleep(0.005)
         time.sleep(chance.random() * 0.25)
         process.send_signal(signal.SIGKILL)
-        process.communicate()
+        process.communicate(timeout=60)
     process = start(*arguments)
     _, said = process.communicate(timeout=120)
     assert b"Traceback" not in said, said
