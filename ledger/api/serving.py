@@ -154,7 +154,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "timeout": SILENT_S,
             "graceful_timeout": STOP_S,
             "keepalive": KEEPALIVE_S,
-            "loglevel": "warning",
+            "loglevel": "error",  # its warnings quote what strangers send, with their addresses, as often as they like
             "proc_name": "comarca",
             "control_socket_disable": True,
             "post_worker_init": self._ready,

@@ -81,3 +81,16 @@ def test_a_server_is_patient(house: House) -> None:
             time.sleep(1)
             slow.sendall(b"yz")
             assert slow.makefile("rb").readline() == b"HTTP/1.1 400 BAD REQUEST\r\n"
+
+
+def test_what_is_no_http_is_answered_and_not_logged(house: House) -> None:
+    with serving(house) as running:
+        address = (str(running.parts.hostname), running.parts.port or 0)
+        for octets in (b"GET /secret\n\n", b"GET /secret HTTP/9.9\r\n\r\n", b"GET / HTTP/1.1\r\nSecret: \x00\r\n\r\n"):
+            with socket.create_connection(address, timeout=10) as stranger:
+                stranger.sendall(octets)
+                assert b" 400 " in stranger.makefile("rb").readline()
+        assert running.stop() == 0
+        assert running.process.stderr is not None
+        said = running.process.stderr.read()
+    assert "secret" not in said.lower() and "127.0.0.1" not in said
