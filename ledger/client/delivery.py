@@ -1,8 +1,9 @@
 """Bring signed texts to the ledger and verified receipts back, whatever happens on the way.
 
 A text goes again only as the very same text. After a connection that was cut or timed out the outcome is asked for by
-its id before anything else. A receipt counts when it verifies and its checkpoint continues the log remembered; what
-stays open after that is `Unknown`, with the text to send again later.
+its id before anything else; of many, the same texts go again at once, which gives each the outcome that it has. A
+receipt counts when it verifies and its checkpoint continues the log remembered; what stays open after that is
+`Unknown`, with the text to send again later.
 """
 
 import json

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.log import checkpoint, consistency, merkle
+from ledger.log import checkpoint, consistency, keys, merkle
 from ledger.log.malformed import Malformed
 
 HASH = b64encode(bytes(32)).decode()
@@ -23,6 +23,13 @@ def test_the_text_of_a_witness_request() -> None:
     """C2SP tlog-witness, add-checkpoint: `old`, the proof, an empty line, the checkpoint."""
     assert consistency.format(3, [bytes(32)], b"c\n") == f"old 3\n{HASH}\n\nc\n".encode()
     assert consistency.format(0, [], b"c\n") == b"old 0\n\nc\n"
+
+
+def test_the_proof_that_the_module_shows() -> None:
+    assert consistency.__doc__ is not None
+    shown = consistency.parse(consistency.__doc__.split("\n\n", 1)[1].encode())
+    signed = checkpoint.verify(shown.checkpoint, "ledger.example/solana", keys.public_of(bytes(32)))
+    assert merkle.verify_consistency(shown.old, signed.size, merkle.leaf_hash(b"a"), signed.root, shown.path)
 
 
 @pytest.mark.parametrize("old", range(1, 12))
