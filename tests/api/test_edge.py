@@ -93,7 +93,7 @@ def test_an_oversized_body_without_a_length(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     "path", ["/v1/ledgers", "/v1/ledgers/solana", "/solana/checkpoint", f"{BASE}/entries/0", "/health/live",
-             "/health/ready", "/docs/reasons"]
+             "/health/ready", "/docs", "/docs/reasons"]
 )  # fmt: skip
 def test_unknown_parameters_are_refused_on_every_route(desk: Desk, path: str) -> None:
     for query in ("limit=1", "x", "=", "%FF=%FF"):
