@@ -18,7 +18,16 @@ from rich.console import Console, JustifyMethod
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-UNBROKEN = ("account", "other account", "holder", "id", "time", "amount", "balance")  # to be copied from a screen
+UNBROKEN = (
+    "account",
+    "other account",
+    "holder",
+    "public key",
+    "id",
+    "time",
+    "amount",
+    "balance",
+)  # to be copied from a screen
 SHOWN_AFTER_S = 1.0  # what takes less needs no bar
 
 Column = str
@@ -66,7 +75,9 @@ def _draw(columns: Sequence[Column], rows: Iterable[Row], right: set[Column]) ->
         table.add_column(column, justify=justify, overflow="fold", no_wrap=column in UNBROKEN)
     for row in rows:
         table.add_row(*(_plain(value) for value in row))
-    Console(highlight=False, markup=False).print(table)
+    console = Console(highlight=False, markup=False)
+    console.width = max(console.width, console.measure(table).minimum)  # too narrow: the terminal wraps, nothing is cut
+    console.print(table)
 
 
 def _plain(value: object) -> str:
