@@ -16,6 +16,7 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import ClientDisconnected
 
 from ledger.api.problems import Problem
+from ledger.api.turns import waiting
 
 F = TypeVar("F", bound=Callable[..., Any])
 JSON, TEXT, HTML = "application/json", "text/plain", "text/html"
@@ -137,7 +138,8 @@ def body(most: int) -> bytes:
         raise Problem("too_large", most=most)
     request.max_content_length = most + 1  # a stream without a length is cut there, silently
     try:
-        octets = request.get_data(cache=False)
+        with waiting():  # a client may send as slowly as it likes
+            octets = request.get_data(cache=False)
     except (ClientDisconnected, ParseException) as error:
         raise Problem("body_invalid", what="it ended early, or its chunks are not framed right") from error
     if len(octets) > most:

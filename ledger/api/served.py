@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from flask import current_app
 
 from ledger.api.problems import Problem
+from ledger.api.turns import waiting
 from ledger.followers.news import News
 from ledger.intake.submission import Prepared
 from ledger.log import checkpoint
@@ -80,7 +81,8 @@ class Served:
 def answer_of(future: "Future[Logged]") -> Logged:
     """The outcome of a queued instruction; raises Unavailable where it is unknown."""
     try:
-        return future.result(ANSWER_S)
+        with waiting():
+            return future.result(ANSWER_S)
     except TimeoutError as error:
         raise Unavailable("no answer yet") from error
 

@@ -45,6 +45,8 @@ Row = tuple[int, bytes, bytes]  # size, root, note
 END = None
 # Seconds of silence after which rows are written by themselves: at once, each lone batch would cost as much again.
 IDLE_S = 0.05
+LINGER, LINGER_MOST_S = 1.0, 0.05  # of the last batch's time, and seconds, that a batch waits for company
+GROWTH = 1.25  # of the last batch's size, from which it waits no more
 
 
 class Sequencer:
@@ -55,6 +57,7 @@ class Sequencer:
         self._waiting: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._committed: queue.Queue[tuple[list[Waiting], list[Outcome], Head] | None] = queue.Queue(maxsize=2)
         self.watch: Watch = unwatched
+        self._last = (0, 0.0)  # size and seconds of the last batch
         self._signed: deque[Row] = deque()  # checkpoints whose rows are still to be written
         self.latest: bytes | None = None  # the last checkpoint signed here, before its row can be read
         self._lock = threading.Lock()
@@ -117,6 +120,7 @@ class Sequencer:
         """Wait for one item and take what else is there; and whether the end was met."""
         batch: list[Waiting] = []
         item = self._first()
+        self._linger()
         while item is not END:
             batch.append(item)
             if len(batch) >= self._most or self._waiting.empty():
@@ -132,6 +136,14 @@ class Sequencer:
             self._settle()
             return self._waiting.get()
 
+    def _linger(self) -> None:
+        """Where several came together last time, wait a little for as many again: a batch costs what it costs, however
+        few are in it, and who was answered just now is about to ask for more. Whoever is alone never waits."""
+        size, seconds = self._last
+        deadline = time.perf_counter() + min(seconds * LINGER, LINGER_MOST_S)
+        while size > 1 and self._waiting.qsize() + 1 < size * GROWTH and time.perf_counter() < deadline:
+            time.sleep(0.001)
+
     def _settle(self) -> None:
         """Wait until all that is committed is signed, and keep its checkpoints."""
         self._committed.join()
@@ -145,7 +157,8 @@ class Sequencer:
             self._signed.extendleft(reversed(rows))
             fail(batch, error)
             return
-        self.watch(len(batch), time.perf_counter() - began)
+        self._last = len(batch), time.perf_counter() - began
+        self.watch(*self._last)
         self._committed.put((batch, outcomes, head))
 
     def _take_rows(self) -> list[Row]:
