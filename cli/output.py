@@ -18,16 +18,8 @@ from rich.console import Console, JustifyMethod
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-UNBROKEN = (
-    "account",
-    "other account",
-    "holder",
-    "public key",
-    "id",
-    "time",
-    "amount",
-    "balance",
-)  # to be copied from a screen
+# What is copied from a screen.
+UNBROKEN = ("account", "other account", "holder", "public key", "id", "time", "amount", "balance")
 SHOWN_AFTER_S = 1.0  # what takes less needs no bar
 
 Column = str
@@ -76,7 +68,8 @@ def _draw(columns: Sequence[Column], rows: Iterable[Row], right: set[Column]) ->
     for row in rows:
         table.add_row(*(_plain(value) for value in row))
     console = Console(highlight=False, markup=False)
-    console.width = max(console.width, console.measure(table).minimum)  # too narrow: the terminal wraps, nothing is cut
+    # On too narrow a screen the terminal breaks the lines; here nothing is cut off.
+    console.width = max(console.width, console.measure(table, options=console.options.update(max_width=999)).minimum)
     console.print(table)
 
 
