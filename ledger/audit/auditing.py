@@ -19,6 +19,7 @@ from ledger.audit.again import Again
 from ledger.audit.ahead import Ahead, Chunk, workers
 from ledger.audit.fault import Fault
 from ledger.audit.scratch import compare, scratch_database
+from ledger.audit.texts import check_texts
 from ledger.audit.tree import Tree
 from ledger.core.accounts import ACCOUNTS
 from ledger.core.ledgers import LEDGER
@@ -119,6 +120,7 @@ class _Audit:
         if total:
             raise Fault("table account", f"all balances together are {total}, not zero")
         compare(self._scratch, self._connection, self._head.ledger_id)
+        check_texts(self._connection, self._head.ledger_id)
 
     def _check_head(self) -> None:
         head, origin = self._head, self._scratch.execute(select(schema.PROJECTIONS[LEDGER].c.origin)).scalar_one()

@@ -112,6 +112,20 @@ def test_personal_data_may_go(pair: Pair, table: Table) -> None:
     assert damage.insert(table, row)
 
 
+@pytest.mark.parametrize("table", [schema.free_text, schema.profile], ids=lambda table: table.name)
+@pytest.mark.parametrize("column", ["line", "log_index", "field", "member"])
+def test_personal_data_cannot_be_changed(pair: Pair, table: Table, column: str) -> None:
+    if column not in table.c:
+        return
+    damage = Damage(pair.short.store)
+    for row, changed in changes(damage.rows(table), table, column):
+        if damage.replace(table, row, changed):
+            check_found(pair.short, table)
+            assert damage.replace(table, changed, row)
+            return
+    pytest.fail("every change offended a constraint")
+
+
 # --- SQLite keeps whatever is put into a column; PostgreSQL keeps its types itself
 
 
