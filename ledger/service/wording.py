@@ -6,6 +6,7 @@ the table complete.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from ledger.core.cancels import Cancel
@@ -34,10 +35,12 @@ def unit_of(ledger: Ledger) -> Unit:
 
 
 def words(ledger: Ledger, instruction: Verified, texts: Iterable[tuple[str, bytes]]) -> list[str]:
-    """Sentences: what the instruction does, which free texts come with it, who signs it. `texts`: fields and lines."""
+    """Sentences: what the instruction does, which free texts come with it, who signs it, until when it can be logged.
+    `texts`: fields and lines. Only of an instruction in time: no calendar reaches as far as `not_after` can."""
     said = list(WORDS[instruction.kind](instruction.asked, instruction.id, unit_of(ledger)))
     said += [f"Kept beside the log as its {field}: {salted.parse_free_text(line)}" for field, line in texts]
-    return [*said, _signed(ledger, instruction)]
+    until = datetime.fromtimestamp(instruction.not_after, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return [*said, _signed(ledger, instruction), f"It can be logged until {until}, and never later."]
 
 
 def _signed(ledger: Ledger, instruction: Verified) -> str:

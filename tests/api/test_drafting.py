@@ -130,10 +130,11 @@ def test_words_for_a_baker(desk: Desk) -> None:
         "Kept beside the log as its evidence: \\ é",
         'Kept beside the log as its memo: rent of "May"',
         "The member whose account pays signs it.",
+        "It can be logged until 2026-11-18 11:16:40 UTC, and never later.",
     ]
     found = preview(desk, token, unsigned(draft)).json
     assert found is not None
-    assert found["words"][4:] == [f"Account {payer.hex()} then stands at -34.30 SOL and can pay 4965.70 SOL."]
+    assert found["words"][5:] == [f"Account {payer.hex()} then stands at -34.30 SOL and can pay 4965.70 SOL."]
     assert found["accounts"] == [{"id": payer.hex(), "balance": -3430, "held": 0, "available": 496570}]
     assert found["time"] == "2026-11-18T11:06:40Z"
 
@@ -142,7 +143,7 @@ def test_words_say_how_many_administrators(desk: Desk) -> None:
     payer, payee = desk.territory.members(2)
     for kind, said in (("suspend", "2 of the administrators sign it."),
                        ("admit", "2 of the administrators sign it, and the new member with its own key.")):  # fmt: skip
-        assert draft_of(desk, kind, fields_of(desk, kind, payer, payee), desk.token(payer))["words"][-1] == said
+        assert draft_of(desk, kind, fields_of(desk, kind, payer, payee), desk.token(payer))["words"][-2] == said
 
 
 def test_a_thousand_legs(desk: Desk) -> None:
