@@ -42,7 +42,7 @@ class AskSchema(Schema):
 
     kind = fields.String(required=True, validate=validate.OneOf(PREPARED))
     wanted = fields.Dict(required=True, data_key="fields")
-    valid_s = fields.Integer(load_default=None, strict=True)
+    valid_s = fields.Integer(strict=True)
 
 
 class Draft(Schema):
@@ -113,7 +113,7 @@ def _ask(said: Any) -> Ask:
         loaded: dict[str, Any] = AskSchema().load(said)
     except ValidationError as error:
         raise Problem("body_invalid", fields=error.messages) from error
-    return Ask(loaded["kind"], loaded["wanted"], loaded["valid_s"])
+    return Ask(loaded["kind"], loaded["wanted"], loaded.get("valid_s"))
 
 
 def _info(one: Served) -> Info:

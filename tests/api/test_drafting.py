@@ -167,7 +167,7 @@ def test_validity(desk: Desk, kind: str, default: int, most: int) -> None:
         assert json.loads(draft_of(desk, kind, fields, token, **more)["text"].split("\n")[2])["not_after"] == (
             now + stands
         )
-    for valid_s in (0, -1, most + 1, 10**30, 1.5, "60", True, [60]):
+    for valid_s in (0, -1, most + 1, 10**30, 1.5, "60", True, None, [60]):
         check_problem(prepare(desk, token, {"kind": kind, "fields": fields, "valid_s": valid_s}), 400, "body_invalid")
 
 
