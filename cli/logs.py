@@ -1,7 +1,8 @@
-"""`comarca log`: the log's size, entries and checkpoint."""
+"""`comarca log`: the log's size, entries and checkpoint, and its entries as they come."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,6 +11,7 @@ from cli.errors import Misused, Wrong
 from cli.options import FILE, SIGNS, Group, pass_session, with_options
 from cli.output import utc, write_facts, write_json
 from cli.session import Session
+from ledger.client.following import StreamRefused, follow
 from ledger.log import base64s, checkpoint
 from ledger.log import entry as entries
 
@@ -95,3 +97,48 @@ def show_checkpoint(session: Session) -> None:
                     "note": note.decode()})  # fmt: skip
         return
     click.echo(note, nl=False)
+
+
+@log.command("follow")
+@click.option("--from", "start", type=click.IntRange(0), help="Log index to begin at; from now on where not said.")
+@click.option("--until", type=click.IntRange(0), help="End after the entry of this log index or a later one.")
+@with_options(SIGNS)
+@pass_session
+def follow_log(session: Session, start: int | None, until: int | None, key_files: tuple[Path, ...]) -> None:
+    """Print the entries that concern the holder of --key (an administrator: all) as they are logged, until Ctrl-C.
+
+    A server must run. None is missed or printed twice over its restarts.
+
+    \b
+    Example: comarca log follow --key bakery.key
+             comarca log follow --from 0 --key bakery.key --json
+    """
+    client = session.server
+    if client is None:
+        raise Misused("nobody serves the ledger: start `comarca serve`, or name a server by --server")
+    who = session.keys(key_files)[0]
+
+    def token() -> str:
+        client.log_in(who.holder, who.seed, session.now)
+        return client.token
+
+    try:
+        for entry in follow(client.server, client.ledger, token, start):
+            _write_followed(session, entry)
+            if until is not None and entry["log_index"] >= until:
+                return
+    except StreamRefused as error:
+        raise Wrong(f"{client.server}: {error}") from error
+
+
+def _write_followed(session: Session, entry: dict[str, Any]) -> None:
+    if session.as_json:
+        click.echo(json.dumps(entry))
+        return
+    for event in entry["events"]:
+        said = " ".join(f"{name}={_short(value)}" for name, value in event.items() if name != "event")
+        click.echo(f"{utc(entry['time'])}\t{entry['log_index']}\t{event['event']}\t{said}")
+
+
+def _short(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

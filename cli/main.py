@@ -6,6 +6,7 @@ from cli.accounts import account
 from cli.auditing import audit, rebuild
 from cli.configuring import config
 from cli.demo import demo
+from cli.doctor import doctor
 from cli.importing import import_
 from cli.init import init
 from cli.keys import key
@@ -19,7 +20,7 @@ from cli.serving import serve
 from cli.verifying import verify
 
 COMMANDS = (init, serve, demo, key, member, account, policy, pay, cancel, sign, submit, import_, log, verify, audit,
-            rebuild, config)  # fmt: skip
+            rebuild, doctor, config)  # fmt: skip
 
 
 @click.group(cls=Group)

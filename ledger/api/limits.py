@@ -20,6 +20,7 @@ from flask import Flask, Response, current_app, g, request
 from ledger.api.problems import Problem
 
 SMALL = 64 * 1024  # octets of a submission that an exhausted address may still send
+LONG = 64 * 1024  # octets of an answer that cost as much as a request: a bulk's receipt has 10 MB
 FREE = ("/health/", "/metrics")  # what watches the server is not limited by it
 PER_ADDRESS, PER_HOLDER = "comarca_per_address", "comarca_per_holder"  # buckets, in the application's extensions
 
@@ -102,6 +103,10 @@ def _check(buckets: Buckets, by_token: Callable[[], bool]) -> None:
 
 
 def _charge(buckets: Buckets, response: Response) -> Response:
-    if response.status_code != 201 and "holder" not in g and not request.path.startswith(FREE):
-        buckets.charge(request.remote_addr)
+    # A stream has no length; asking for it would run the stream to its end.
+    length = 0 if response.is_streamed else response.calculate_content_length() or 0
+    if "holder" in g:
+        current_app.extensions[PER_HOLDER].charge(g.holder, length / LONG)
+    elif response.status_code != 201 and not request.path.startswith(FREE):
+        buckets.charge(request.remote_addr, 1 + length / LONG)
     return response

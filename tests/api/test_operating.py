@@ -7,7 +7,9 @@ import pytest
 
 from ledger.ambient.output import JsonLines
 from ledger.api.application import create_app
-from ledger.api.limits import Buckets, Rate
+from ledger.api.limits import LONG, Buckets, Rate
+from ledger.core.transfers import Leg
+from ledger.core.words import AccountId
 from tests.api.desk import BASE, Desk, check_problem
 
 
@@ -96,6 +98,16 @@ def test_what_is_no_new_entry_is_charged_to_the_address(limited: Desk) -> None:
     check_problem(limited.get("/v1/ledgers"), 429, "too_many_requests")
     fresh = [limited.submit(limited.territory.transfer(payer, payee, n + 2)).status_code for n in range(20)]
     assert fresh == [201] * 20
+
+
+def test_long_answers_cost_more(limited: Desk) -> None:
+    payer, payee = limited.territory.members(2)
+    token, id = limited.token(payer), limited.territory.clock.id()
+    bulk = limited.territory.transfer_many(payer, [Leg(AccountId(payee), 1)] * 300, id=id)
+    assert limited.submit(bulk).status_code == 201
+    receipt = limited.get(f"instructions/{id.hex()}", token)
+    assert receipt.status_code == 200 and len(receipt.data) > 5 * LONG
+    check_problem(limited.get(f"accounts/{payer.hex()}", token), 429, "too_many_requests")
 
 
 def test_a_holder_has_a_bucket_of_its_own(limited: Desk) -> None:

@@ -1,0 +1,70 @@
+"""`comarca doctor` and `comarca log follow`: what an operator looks at, and what is printed as it is logged."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.house import BOTH, House
+
+
+def states(house: House) -> dict[str, tuple[str, str]]:
+    """What the doctor found, with whatever exit code."""
+    result = house.run("doctor", "--json")
+    return {found["what"]: (found["state"], found["words"]) for found in json.loads(result.stdout)}
+
+
+def test_all_is_well(house: House) -> None:
+    house.admit("mill")
+    assert house.run("doctor").exit_code == 0
+    found = states(house)
+    assert {state for state, _ in found.values()} <= {"ok", "note"}
+    assert found["signer"] == ("ok", "has signed up to size 2 of 2")
+
+
+def test_what_is_wrong_is_named(house: House) -> None:
+    shutil.copy("comarca.db", "old.db")
+    house.admit("mill")
+    assert house.bad(1, "doctor", "--url", "sqlite:///old.db")
+    wrong = json.loads(house.run("doctor", "--json", "--url", "sqlite:///old.db").stdout)
+    assert [found["what"] for found in wrong if found["state"] == "wrong"] == ["signer"]
+    Path("operator.key").chmod(0o644)
+    assert "chmod 600" in states(house)["operator's key"][1]
+    Path("operator.state").unlink()
+    assert states(house)["signer"][0] == "wrong"
+    assert house.run("doctor", "--url", "sqlite:///absent.db").exit_code == 1
+
+
+@pytest.fixture
+def served(house: House) -> Iterator[House]:
+    """The house with a server."""
+    command = [sys.executable, "-c", "from cli.main import main; main()", "serve", "--port", "0"]
+    environment = {"COMARCA_PASSWORD_FILE": "password", "PATH": "", "PYTHONPATH": ":".join(sys.path)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as server:
+        assert server.stderr is not None
+        line = server.stderr.readline()
+        assert line.startswith("Serving at "), line
+        yield house
+        server.terminate()
+        assert server.wait(20) == 0
+
+
+def test_entries_are_printed_to_whom_they_concern(served: House) -> None:
+    mill, shop = served.admit("mill"), served.admit("shop")
+    served.good("pay", mill, "34.30", "--key", "shop.key")
+    served.good("pay", shop, "1.00", "--key", "mill.key")
+    lines = served.good("log", "follow", "--from", "0", "--until", "4", "--key", "mill.key").splitlines()
+    assert [line.split("\t")[1:3] for line in lines] == [
+        ["1", "member_admitted"], ["1", "key_added"], ["1", "account_opened"], ["3", "moved"], ["4", "moved"],
+    ]  # fmt: skip
+    assert f"payer={shop}" in lines[3] and "amount=3430" in lines[3]
+    whole = served.good("log", "follow", "--from", "0", "--until", "4", "--key", "anna.key", "--json")
+    assert [json.loads(line)["log_index"] for line in whole.splitlines()] == [0, 1, 2, 3, 4]
+
+
+def test_nobody_serves(house: House) -> None:
+    assert "comarca serve" in house.bad(2, "log", "follow", *BOTH[:2])
