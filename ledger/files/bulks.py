@@ -12,10 +12,12 @@ from typing import Any
 from ledger.core.forms import BadForm, Form
 from ledger.core.transfers import Leg
 from ledger.files.amounts import BadAmount, minor_units
-from ledger.files.payments import BadFile
+from ledger.files.payments import BadFile, columns_of
 
 LEG: Form[Leg] = Form(Leg)
 MOST = 4096  # legs of one bulk
+NEEDED = ("payee", "amount")
+KNOWN = (*NEEDED, "purpose", "ref", "once")
 
 
 def read_bulk(octets: bytes, scale: int) -> list[Leg]:
@@ -45,7 +47,7 @@ def _of_csv(text: str, scale: int) -> list[Leg]:
         header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     except (csv.Error, ValueError) as error:
         raise BadFile(f"not CSV: {error}") from error
-    names = [name.strip().lower() for name in header]
+    names = columns_of(header, NEEDED, KNOWN)
     return [_leg(number, row, names, scale) for number, row in enumerate(rows, 1) if row]
 
 

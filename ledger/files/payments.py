@@ -73,6 +73,21 @@ def read_payments(octets: bytes, scale: int, currency: str | None = None) -> Pay
     return Payments(hashlib.sha256(octets).hexdigest(), tuple(payments), tuple(bad))
 
 
+def columns_of(header: Sequence[str], needed: Sequence[str], known: Sequence[str]) -> list[str]:
+    """The names of the columns in a first row; raises BadFile."""
+    columns = [name.strip().lower() for name in header]
+    for name in needed:
+        if name not in columns:  # of a spreadsheet that writes semicolons, too: the whole row is one name
+            what = f"{', '.join(needed)}, with commas between them"
+            raise BadFile(f"no column {name!r} in the first row; needed are {what}")
+    for name in columns:
+        if name not in known:
+            raise BadFile(f"unknown column {name[:40]!r}; known are {', '.join(known)}")
+        if columns.count(name) > 1:
+            raise BadFile(f"the column {name!r} is there twice")
+    return columns
+
+
 class _Wrong(ValueError):
     """What is wrong with a row."""
 
@@ -88,16 +103,7 @@ class _Reader:
         self._columns = self._header()
 
     def _header(self) -> list[str]:
-        columns = [name.strip().lower() for name in self._next() or []]
-        for name in NEEDED:
-            if name not in columns:
-                raise BadFile(f"no column {name!r} in the first row; needed are {', '.join(NEEDED)}")
-        for name in columns:
-            if name not in KNOWN:
-                raise BadFile(f"unknown column {name[:40]!r}; known are {', '.join(KNOWN)}")
-            if columns.count(name) > 1:
-                raise BadFile(f"the column {name!r} is there twice")
-        return columns
+        return columns_of(self._next() or [], NEEDED, KNOWN)
 
     def _next(self) -> list[str] | None:
         try:
