@@ -130,15 +130,28 @@ def show(session: Session, outcome: Outcome) -> None:
     if session.as_json:
         write_json(outcome.plain)
     elif outcome.log_index is not None:
-        write_facts([("id", outcome.id), ("log index", outcome.log_index),
-                     ("outcome", "accepted before" if outcome.repeat else "accepted")])  # fmt: skip
+        write_facts([("id", outcome.id), ("log index", outcome.log_index), ("outcome", outcome_word(outcome))])
     if outcome.log_index is None:
         raise Wrong(refusal_line(outcome, session.info))
 
 
+def outcome_word(outcome: Outcome) -> str:
+    """How an instruction that is in the log came there."""
+    return "accepted before" if outcome.repeat else "accepted"
+
+
 def refusal_line(outcome: Outcome, info: LedgerInfo | None = None) -> str:
     """A refusal in one line, amounts in units where the ledger is known."""
-    shown = {name: info.amount(value) if info and name in AMOUNTS else value for name, value in outcome.details.items()}
-    figures = ", ".join(f"{name} {value}" for name, value in shown.items())
-    said = f"refused, {outcome.reason}: {outcome.message}"
+    figures = ", ".join(f"{name} {_figure(name, value, info)}" for name, value in outcome.details.items())
+    message, what = outcome.message, f": {outcome.details.get('what')}"
+    if message.endswith(what):  # it stands among the figures, too
+        message = message.removesuffix(what) + "."
+    said = f"refused, {outcome.reason}: {message}"
     return " ".join(part for part in (said, f"({figures})" if figures else "", outcome.remedy) if part)
+
+
+def _figure(name: str, value: Any, info: LedgerInfo | None) -> str:
+    """A detail of a refusal for a person."""
+    if info and name in AMOUNTS:
+        return info.amount(value)
+    return " or ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from cli.acting import administrators_among
+from cli.acting import administrators_among, refusal_line
 from cli.errors import Misused, Wrong
 from cli.members import FACTS
 from cli.options import READABLE, SIGNS, WRITES, Group, kept_option, pass_session, with_options
@@ -19,7 +19,7 @@ from ledger.client.keyring import Keyring
 from ledger.core.members import Facts
 from ledger.files.payments import Payments, read_payments
 
-BAD_SHOWN = 20
+MOST_SHOWN = 20  # rows told one by one, bad or refused
 
 
 class Entrants(NamedTuple):
@@ -70,7 +70,7 @@ def payments(session: Session, file: Path, payer_class: str, payee_class: str, p
         with importing(session, found, entrants, session.keys(key_files)) as one:
             report = settle(one)
     except NotAdmitted as error:
-        raise Wrong(str(error)) from error
+        raise Wrong(f"{error.name}: not admitted: {refusal_line(error.outcome, session.info)}") from error
     _show(session, found, report)
 
 
@@ -109,10 +109,15 @@ def settle(one: Import) -> Report:
 
 
 def _tell_bad(file: Payments) -> None:
-    for row in file.bad[:BAD_SHOWN]:
-        say(f"row {row.row}: {row.reason}")
-    if len(file.bad) > BAD_SHOWN:
-        say(f"and {len(file.bad) - BAD_SHOWN} more bad rows")
+    _tell([f"row {row.row}: {row.reason}" for row in file.bad], "bad rows")
+
+
+def _tell(lines: list[str], what: str) -> None:
+    """The first lines, and how many more there are."""
+    for line in lines[:MOST_SHOWN]:
+        say(line)
+    if len(lines) > MOST_SHOWN:
+        say(f"and {len(lines) - MOST_SHOWN} more {what}")
 
 
 def _show(session: Session, file: Payments, report: Report) -> None:
@@ -121,10 +126,12 @@ def _show(session: Session, file: Payments, report: Report) -> None:
         write_json(as_json(file, report))
     else:
         write_facts(facts_of(file, report, session.info.amount))
-    left = [f"{len(report.refused)} payments are refused"] * bool(report.refused)
-    left += [f"{len(file.bad)} rows are no payments"] * bool(file.bad)
+    _tell([f"row {one.row}: refused, {one.reason}" for one in report.refused], "refused rows")
+    left = [f"rows refused: {len(report.refused)}"] * bool(report.refused)
+    left += [f"rows that are no payments: {len(file.bad)}"] * bool(file.bad)
     if left:
-        raise Wrong(f"{' and '.join(left)}; all others are in the log. Run the same again to send what was refused.")
+        again = " Run the same again to send what was refused." * bool(report.refused)
+        raise Wrong(f"{'; '.join(left)}; all others are in the log.{again}")
 
 
 def as_json(file: Payments, report: Report) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cli.acting import lacking, parse_id, refusal_line
+from cli.acting import lacking, outcome_word, parse_id, refusal_line
 from cli.errors import CouldNot, Misused, Wrong
 from cli.options import FILE, READABLE, SIGNS, WRITES, Command, pass_session, with_options
 from cli.output import say, write_facts, write_json, write_table
@@ -106,6 +106,6 @@ def _show(session: Session, files: tuple[Path, ...], outcomes: list[Outcome]) ->
     if session.as_json:
         write_json([{"file": str(file), **one.plain} for file, one in zip(files, outcomes, strict=True)])
         return
-    rows = [(file, one.id, one.log_index, one.reason or "accepted")
+    rows = [(file, one.id, one.log_index, one.reason or outcome_word(one))
             for file, one in zip(files, outcomes, strict=True)]  # fmt: skip
     write_table(["file", "id", "log index", "outcome"], rows)

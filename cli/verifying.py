@@ -5,14 +5,15 @@ from typing import Any
 
 import click
 
-from cli.errors import CouldNot
+from cli.errors import CouldNot, Misused, Wrong
 from cli.options import READABLE, Group, pass_session, with_options
-from cli.output import utc, write_facts, write_json
+from cli.output import printable, utc, write_facts, write_json
 from cli.session import Session
 from ledger.core.machine import write_event
 from ledger.log import base64s
+from ledger.log.malformed import Malformed
 from ledger.receipts.plain import MOST
-from ledger.receipts.verifying import Shown
+from ledger.receipts.verifying import ReceiptError, Shown
 from ledger.receipts.verifying import verify as verify_receipt
 
 
@@ -34,10 +35,13 @@ def receipt(session: Session, file: Path, origin: str, identity: str) -> None:
     Example: comarca verify receipt flour.json --origin ledger.example/solana \\
                  --identity SYYjE+J+Fp7bwO0mUFtm6yNTL5yrMZ4KUJ3VpN2fRcI=
     """
-    root = base64s.decode(identity, 32)
+    root = _identity(identity)
     if file.stat().st_size > MOST:
         raise CouldNot(f"{file}: larger than any receipt")
-    shown = verify_receipt(file.read_bytes(), origin, root)
+    try:
+        shown = verify_receipt(file.read_bytes(), origin, root)
+    except ReceiptError as error:
+        raise Wrong(f"{file}: not verified: {printable(str(error))}") from error
     if session.as_json:
         write_json(as_json(shown))
         return
@@ -47,6 +51,13 @@ def receipt(session: Session, file: Path, origin: str, identity: str) -> None:
         *(("event", write_event(event)) for event in shown.events), *shown.texts,
         ("checkpoint", f"size {shown.checkpoint.size}, root {base64s.encode(shown.checkpoint.root)}"),
     ])  # fmt: skip
+
+
+def _identity(text: str) -> bytes:
+    try:
+        return base64s.decode(text, 32)
+    except Malformed as error:
+        raise Misused(f"--identity: {error}") from error
 
 
 def as_json(shown: Shown) -> dict[str, Any]:

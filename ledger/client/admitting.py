@@ -58,7 +58,7 @@ class NotAdmitted(Exception):
 
     def __init__(self, name: str, outcome: Outcome):
         super().__init__(f"{name}: not admitted: {outcome.reason}. {outcome.message} {outcome.remedy}")
-        self.outcome = outcome
+        self.name, self.outcome = name, outcome
 
 
 class Members:

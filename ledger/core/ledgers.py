@@ -208,7 +208,7 @@ def _check_genesis(asked: LedgerOpened, id: InstructionId) -> None:
     if missing := [word for word in COMMON if word not in dict(asked.common)]:
         raise Refused("genesis_invalid", what=f"common: {missing[0]} is missing")
     if asked.rules not in RULES:
-        raise Refused("genesis_invalid", what=f"rules: this program knows {RULES}")
+        raise Refused("genesis_invalid", what=f"rules: this program knows {', '.join(map(str, RULES))}")
     if "rules" in dict(asked.policies):
         raise Refused("genesis_invalid", what="policies: `rules` stands in its own field")
     if len(OPENED.text(asked)) > LINE:
@@ -340,7 +340,7 @@ def _check_retention(body: Any, backing: str) -> None:
 
 def _check_rules(body: Any, backing: str) -> None:
     if body not in RULES or type(body) is not int:
-        raise Refused("policy_invalid", what=f"rules: this program knows {RULES}")
+        raise Refused("policy_invalid", what=f"rules: this program knows {', '.join(map(str, RULES))}")
 
 
 FEATURES: dict[str, Callable[[Any, str], None]] = {

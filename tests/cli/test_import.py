@@ -55,7 +55,7 @@ def test_an_import_and_what_it_says(pilot: House) -> None:
     write_payments(100, payees=20)  # five for each payee; some ceilings are too low for all of them
     result = pilot.run("import", "payments", "payments.csv", "--json")
     said = json.loads(result.stdout)
-    assert result.exit_code == 1 and "payments are refused" in result.stderr
+    assert result.exit_code == 1 and "refused, payee_cannot_receive" in result.stderr
     assert said["payments"] == 100 and said["logged"] + sum(said["reasons"].values()) == 100
     assert set(said["reasons"]) == {"payee_cannot_receive"}
     assert counts()["movement"] == counts()["once"] == said["logged"]
@@ -72,6 +72,16 @@ def test_every_row_of_a_bad_file_is_answered(pilot: House) -> None:
     assert result.exit_code == 1
     assert said["logged"] == 1 and [bad["row"] for bad in said["bad"]] == [2, 3, 4]
     assert "row 2: the amount is negative" in result.stderr
+    assert "rows that are no payments: 3; all others are in the log." in result.stderr
+
+
+def test_what_is_refused_is_named_by_its_row(pilot: House) -> None:
+    Path("payments.csv").write_text("payer,payee,amount\nA,B,1.00\nA,B,999999999.00\n")
+    said = pilot.run("import", "payments", "payments.csv", "--payer-class", "commercial").stderr
+    assert "row 2: refused, credit_exceeded" in said and "rows refused: 1; all others" in said
+    Path("payments.csv").write_text("payer,payee,amount\nA,C,1.00\n")
+    said = pilot.bad(1, "import", "payments", "payments.csv", "--payee-class", "barons")
+    assert "C: not admitted: refused, class_unknown" in said and "class barons" in said
 
 
 def test_misuse(pilot: House) -> None:
