@@ -82,7 +82,7 @@ def demo(session: Session, folder: Path, file: Path | None, no_serve: bool) -> N
         Demo(own, folder).play(payments)
         if not no_serve:
             settings = _with_free_port(settings)
-            run(own, settings, lambda address: _next(address, folder))
+            run(own, settings, lambda address: _next(address, folder, f"Serving at {address} (Ctrl-C stops it). "))
 
 
 def _settings(folder: Path, given: Settings) -> Settings:
@@ -212,13 +212,13 @@ class Demo:
         return f"passed: {passed.size:,} entries verified and decided again, every table equal to replay"
 
 
-def _next(address: str, folder: Path) -> None:
-    """Say where it is served and what to try."""
+def _next(address: str, folder: Path, said: str = "") -> None:
+    """Say what to try, after what else there is to say."""
     program = Path(sys.argv[0])
     name = shlex.quote(str(program)) if program.is_file() and program.name == "comarca" else "comarca"
     configured = f"{name} --config {shlex.quote(str(folder / 'comarca.toml'))}"
     receipt, genesis = folder / "receipt.json", folder / "identity"
-    click.echo(f"\nServing at {address} (Ctrl-C stops it). To try next, in another window:")
+    click.echo(f"\n{said}To try next, in another window:")
     for line in (
         f"curl -s {address}/v1/ledgers/bradford",
         f"{configured} member list",

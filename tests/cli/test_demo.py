@@ -147,7 +147,8 @@ def test_it_serves_and_says_what_to_try(empty: House) -> None:
         for command in (listing, verifying):
             words = shlex.split(command.replace("$(cat var/identity)", Path("var/identity").read_text()))
             assert empty.good(*words[1:])
-        assert "served already" in empty.run("demo", "--file", "small.csv").stderr
+        again = empty.run("demo", "--file", "small.csv")
+        assert "served already" in again.stderr and "Serving" not in again.stdout and fetch in again.stdout
 
 
 def test_a_port_that_was_asked_for_and_is_taken(empty: House) -> None:
