@@ -45,7 +45,8 @@ def init(session: Session, file: Path | None, is_draft: bool, pilot: bool, descr
 
     In two steps: --draft writes the genesis to FILE; every administrator and the clerk sign it (comarca sign FILE --key
     KEYFILE); then `comarca init FILE` logs it, with the operator's key at hand. A description has the fields of a
-    genesis (docs/kinds.md); clerk and operator may be left out where their key files stand where the settings say.
+    genesis (examples/territory.toml, docs/kinds.md); clerk and operator may be left out where their key files stand
+    where the settings say.
 
     \b
     Example: comarca init genesis.note --draft --from territory.toml --administrator a.key --administrator b.key

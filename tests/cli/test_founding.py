@@ -1,12 +1,16 @@
 """Founding a ledger: in two steps, as a pilot, and all that can be wrong with it."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
 
 from ledger.store.database import Store
 from tests.cli.house import BOTH, DESCRIPTION, ORIGIN, House
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_in_two_steps(house: House) -> None:
@@ -37,6 +41,16 @@ def test_signatures_come_in_any_order_from_copies(empty: House) -> None:
     said = empty.json("sign", *(f"by-{name}.note" for name in ("anna", "berta", "carla", "clerk")), "--out", "all.note")
     assert (said["signed"], said["missing"]) == (4, [])
     assert "founded" in empty.good("init", "all.note")
+
+
+def test_in_earnest_as_the_page_says(empty: House) -> None:
+    """With the description that is shipped."""
+    (block,) = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "docs" / "command.md").read_text(), re.MULTILINE | re.DOTALL)
+    Path("territory.toml").write_text((ROOT / "examples" / "territory.toml").read_text())
+    for line in block.replace("\\\n", " ").strip().split("\n"):
+        empty.good(*shlex.split(line)[1:])
+    assert empty.json("log", "size")["origin"] == "ledger.example/solana"
+    assert empty.json("audit")["audit"] == "passed"
 
 
 def test_a_draft_from_options_alone(empty: House) -> None:
