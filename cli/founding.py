@@ -3,9 +3,9 @@
 import json
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cli.acting import GATHER_S
 from cli.errors import CouldNot, Misused
@@ -18,8 +18,8 @@ from ledger.client.outcomes import Outcome, id_of
 from ledger.client.writing import write
 from ledger.core import machine
 from ledger.core.forms import Form
-from ledger.core.ledgers import COMMON, LedgerOpened
-from ledger.core.refusals import Refusal
+from ledger.core.ledgers import COMMON, LedgerOpened, genesis
+from ledger.core.refusals import Refusal, Refused
 from ledger.core.state import NotLoaded, State
 from ledger.core.words import At, InstructionId
 from ledger.intake.submission import Prepared, verify
@@ -29,6 +29,7 @@ from ledger.signer.signer import Signer, SignerRefused
 from ledger.store.database import Store
 from ledger.store.errors import StoreError
 
+Decided = TypeVar("Decided")
 GENESIS: Form[LedgerOpened] = Form(LedgerOpened)
 PILOT_ADMINISTRATORS, PILOT_QUORUM = 3, 2
 DEFAULTS: dict[str, Any] = {"backing": "none", "rules": 1, "utc_offset": 0, "common": list(COMMON), "policies": {}}
@@ -79,6 +80,16 @@ def draft_genesis(form: LedgerOpened, now: int) -> Gathering:
         "genesis", form, origin=form.origin, id=InstructionId(new_id()), not_after=now + GATHER_S, anchor=None
     )
     return of_draft(draft)
+
+
+def refusal_of_draft(form: LedgerOpened, gathering: Gathering, now: int) -> Outcome | None:
+    """What a draft would be refused for, whoever signs it: better said before they do."""
+    at = At(0, now, InstructionId(bytes.fromhex(id_of(gathering.octets))))
+    try:
+        _on_nothing(lambda state: genesis(state, form, at, frozenset()))
+    except Refused as error:
+        return _refused(gathering, error.refusal)
+    return None
 
 
 # --- a pilot
@@ -168,10 +179,16 @@ def _is_founded(url: str, origin: str) -> bool:
 
 
 def _decided(prepared: Prepared, now: int) -> machine.Outcome:
+    instruction = prepared.instruction
+    return _on_nothing(lambda state: machine.decide(state, instruction, At(0, now, instruction.id)))
+
+
+def _on_nothing(decide: Callable[[State], Decided]) -> Decided:
+    """What a decision comes to where no row is."""
     state = State(machine.NOUNS)
     while True:
         try:
-            return machine.decide(state, prepared.instruction, At(0, now, prepared.instruction.id))
+            return decide(state)
         except NotLoaded as missing:
             state.fill(missing.noun, {missing.key: None})
 

@@ -7,7 +7,15 @@ import click
 
 from cli.acting import keep, lacking, refusal_line
 from cli.errors import Misused, Wrong
-from cli.founding import Pilot, describe_options, draft_genesis, genesis_of, log_genesis, read_description
+from cli.founding import (
+    Pilot,
+    describe_options,
+    draft_genesis,
+    genesis_of,
+    log_genesis,
+    read_description,
+    refusal_of_draft,
+)
 from cli.options import FILE, READABLE, WRITES, Command, pass_session, with_options
 from cli.output import say, write_facts, write_json
 from cli.session import Session
@@ -90,7 +98,10 @@ def _described(options: dict[str, Any], description: dict[str, Any]) -> dict[str
 
 
 def _draft(session: Session, file: Path, description: dict[str, Any]) -> None:
-    gathering = draft_genesis(genesis_of(description), session.now)
+    form = genesis_of(description)
+    gathering = draft_genesis(form, session.now)
+    if refused := refusal_of_draft(form, gathering, session.now):
+        raise Wrong(refusal_line(refused))
     keep(file, gathering)
     missing = lacking(None, gathering)
     if session.as_json:

@@ -3,10 +3,13 @@
 import json
 import re
 import shlex
+import time
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from cli.founding import describe_options, draft_genesis, genesis_of
 from ledger.store.database import Store
 from tests.cli.house import BOTH, DESCRIPTION, ORIGIN, House
 
@@ -94,12 +97,25 @@ def test_bad_descriptions(empty: House) -> None:
         assert said in line
 
 
+def test_what_would_be_refused_is_not_drafted(empty: House) -> None:
+    """Two of two administrators, and a policy that nobody knows: said before anyone has signed."""
+    draft = ("init", "g.note", "--draft", "--from", "territory.toml", "--administrator", "anna.key", "--administrator",
+             "berta.key")  # fmt: skip
+    for name in ("anna", "berta", "clerk", "operator"):
+        empty.key(name)
+    assert "k below the number of administrators" in empty.bad(1, *draft)
+    Path("territory.toml").write_text(DESCRIPTION.replace("[-500000, 500000]", "-500000"))
+    assert "limits.commercial: [floor, ceiling]" in empty.bad(1, *draft, "--quorum", "1")
+    assert not Path("g.note").exists()
+
+
 def test_a_quorum_of_all_is_refused_and_makes_no_database(empty: House) -> None:
     for name in ("anna", "berta", "clerk", "operator"):
         empty.key(name)
-    Path("territory.toml").write_text(DESCRIPTION)
-    empty.good("init", "g.note", "--draft", "--from", "territory.toml", "--administrator", "anna.key",
-               "--administrator", "berta.key")  # fmt: skip
+    described = describe_options(
+        tomllib.loads(DESCRIPTION), [Path("anna.key"), Path("berta.key")], Path("clerk.key"), Path("operator.key")
+    )
+    Path("g.note").write_bytes(draft_genesis(genesis_of(described), int(time.time())).octets)
     empty.good("sign", "g.note", *BOTH, "--key", "clerk.key")
     assert "genesis_invalid" in empty.bad(1, "init", "g.note")
     assert not Path("comarca.db").exists()
