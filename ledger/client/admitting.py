@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ledger.ambient.ids import new_id
-from ledger.client.journal import Journal
+from ledger.client.journal import Journal, JournalError
 from ledger.client.keyring import Keyring
 from ledger.client.outcomes import Outcome
 from ledger.client.writing import Seed, write
@@ -77,8 +77,12 @@ class Members:
             self._texts[record["id"]] = record["text"]
         elif "void" in record:
             self._texts.pop(record["void"], None)
-        else:
+        elif "admitted" in record:
             self._admitted.update(record["admitted"])
+        else:  # to go on without knowing it could admit and pay somebody twice
+            self.close()
+            raise JournalError(f"{self._journal.path}: written by another release of this program; go on with that one, "
+                               "or begin a new ledger in another folder")  # fmt: skip
 
     def id_of(self, name: str) -> HolderId:
         """The member, and its first account, that a name became; raises LookupError."""

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from ledger.client.admitting import Entrant, Ledger, Members, NotAdmitted
 from ledger.client.importing import Import
+from ledger.client.journal import JournalError
 from ledger.client.keyring import Keyring
 from ledger.client.outcomes import Outcome, id_of
 from ledger.core.members import Facts, SetLimits
@@ -174,6 +175,16 @@ def test_breaks_at_every_moment_lose_nothing_and_double_nothing(house: House, se
         break
     assert (report.logged, report.reasons) == (4, {"payee_cannot_receive": 1})
     assert house.count("member") == 3 and house.count("movement") == 4 and house.count("once") == 4
+
+
+def test_a_journal_of_another_release_is_not_gone_on_with(house: House) -> None:
+    house.run()
+    path, before = house.path.with_name("keyring.members"), len(house.sent)
+    path.write_text(path.read_text() + '{"name":"MILL","id":"0192f3a87c0b7e1a9d2c4b5a69788796"}\n')
+    for _ in range(2):  # and it is not kept locked
+        with pytest.raises(JournalError, match="keyring.members: written by another release"):
+            house.run()
+    assert len(house.sent) == before
 
 
 def test_a_class_that_admits_nobody(house: House) -> None:
