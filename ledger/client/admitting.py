@@ -81,8 +81,8 @@ class Members:
             self._admitted.update(record["admitted"])
         else:  # to go on without knowing it could admit and pay somebody twice
             self.close()
-            raise JournalError(f"{self._journal.path}: written by another release of this program; go on with that one, "
-                               "or begin a new ledger in another folder")  # fmt: skip
+            raise JournalError(f"{self._journal.path}: written by another release of this program; "
+                               "go on with that one, or begin a new ledger in another folder")  # fmt: skip
 
     def id_of(self, name: str) -> HolderId:
         """The member, and its first account, that a name became; raises LookupError."""

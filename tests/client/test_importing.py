@@ -182,7 +182,7 @@ def test_a_journal_of_another_release_is_not_gone_on_with(house: House) -> None:
     path, before = house.path.with_name("keyring.members"), len(house.sent)
     path.write_text(path.read_text() + '{"name":"MILL","id":"0192f3a87c0b7e1a9d2c4b5a69788796"}\n')
     for _ in range(2):  # and it is not kept locked
-        with pytest.raises(JournalError, match="keyring.members: written by another release"):
+        with pytest.raises(JournalError, match=r"keyring\.members: written by another release"):
             house.run()
     assert len(house.sent) == before
 
