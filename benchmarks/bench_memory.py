@@ -1,7 +1,7 @@
 """Memory of a process that writes: it grows neither with the entries nor with the accounts.
 
-Each figure is the most that a process of its own ever held (benchmarks/growing.py). SQLite's page cache is bounded
-(64 MB) and fills within the warm-up or later, whichever the file is large enough for.
+Each figure is the most that a process of its own ever held (benchmarks/growing.py), mapped pages of the file included:
+SQLite's page cache (64 MB) and its map of the file (256 MB) are bounded, and fill as the file grows.
 """
 
 import json
