@@ -35,18 +35,24 @@ class Logged(NamedTuple):
     checkpoint: bytes
 
 
+class Waiting(NamedTuple):
+    """An item in the queue; `first` of those that its caller put there together."""
+
+    item: Prepared
+    future: "Future[Logged]"
+    first: bool
+
+
 class Unsigned(Unavailable):
     """Committed, but no checkpoint could be signed: the same text later gets the receipt."""
 
 
 Watch = Callable[[int, float], None]  # told of each batch: how many, and the seconds of its transaction
-Waiting = tuple[Prepared, "Future[Logged]"]
 Row = tuple[int, bytes, bytes]  # size, root, note
 END = None
 # Seconds of silence after which rows are written by themselves: at once, each lone batch would cost as much again.
 IDLE_S = 0.05
-LINGER, LINGER_MOST_S = 1.0, 0.05  # of the last batch's time, and seconds, that a batch waits for company
-GROWTH = 1.25  # of the last batch's size, from which it waits no more
+LINGER_MOST_S = 0.05  # that a batch waits for company
 
 
 class Sequencer:
@@ -57,7 +63,8 @@ class Sequencer:
         self._waiting: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._committed: queue.Queue[tuple[list[Waiting], list[Outcome], Head] | None] = queue.Queue(maxsize=2)
         self.watch: Watch = unwatched
-        self._last = (0, 0.0)  # size and seconds of the last batch
+        self._came = self._taken = 0  # callers who have put something in the queue; of these, who are in a batch
+        self._last = (0, 0.0)  # callers and seconds of the last batch
         self._signed: deque[Row] = deque()  # checkpoints whose rows are still to be written
         self.latest: bytes | None = None  # the last checkpoint signed here, before its row can be read
         self._lock = threading.Lock()
@@ -85,8 +92,9 @@ class Sequencer:
         with self._lock:
             if self._closed:
                 raise Unavailable("the server is stopping; send the same text again in a moment")
-            for waiting in zip(items, futures, strict=True):
-                self._waiting.put(waiting)
+            self._came += bool(items)
+            for n, (item, future) in enumerate(zip(items, futures, strict=True)):
+                self._waiting.put(Waiting(item, future, first=n == 0))
         return futures
 
     def close(self) -> None:
@@ -137,11 +145,14 @@ class Sequencer:
             return self._waiting.get()
 
     def _linger(self) -> None:
-        """Where several came together last time, wait a little for as many again: a batch costs what it costs, however
-        few are in it, and who was answered just now is about to ask for more. Whoever is alone never waits."""
-        size, seconds = self._last
-        deadline = time.perf_counter() + min(seconds * LINGER, LINGER_MOST_S)
-        while size > 1 and self._waiting.qsize() + 1 < size * GROWTH and time.perf_counter() < deadline:
+        """Where several callers came together last time, wait a little for as many again, at most as long as that batch
+        took: a batch costs what it costs, however few are in it, and who was answered just now is about to ask for
+        more. Whoever is alone never waits, and neither does a full batch."""
+        callers, seconds = self._last
+        deadline = time.perf_counter() + min(seconds, LINGER_MOST_S)
+        while 1 < callers > self._came - self._taken and self._waiting.qsize() + 1 < self._most:
+            if time.perf_counter() >= deadline:
+                return
             time.sleep(0.001)
 
     def _settle(self) -> None:
@@ -150,15 +161,17 @@ class Sequencer:
         self._flush()
 
     def _commit(self, batch: list[Waiting]) -> None:
+        callers = sum(waiting.first for waiting in batch)
+        self._taken += callers
         rows, began = self._take_rows(), time.perf_counter()
         try:
-            outcomes, head = self._door.submit([item for item, _ in batch], rows)
+            outcomes, head = self._door.submit([waiting.item for waiting in batch], rows)
         except Exception as error:
             self._signed.extendleft(reversed(rows))
             fail(batch, error)
             return
-        self._last = len(batch), time.perf_counter() - began
-        self.watch(*self._last)
+        self._last = callers, time.perf_counter() - began
+        self.watch(len(batch), self._last[1])
         self._committed.put((batch, outcomes, head))
 
     def _take_rows(self) -> list[Row]:
@@ -184,8 +197,8 @@ class Sequencer:
                 logger.exception("no checkpoint for size %d", head.size)
                 fail(batch, Unsigned(f"logged, but no checkpoint could be signed: {error}"))
             else:
-                for (_, future), outcome in zip(batch, outcomes, strict=True):
-                    future.set_result(Logged(outcome, note))
+                for waiting, outcome in zip(batch, outcomes, strict=True):
+                    waiting.future.set_result(Logged(outcome, note))
             self._committed.task_done()
 
     def _sign_and_remember(self, head: Head) -> bytes:
@@ -208,5 +221,5 @@ def unwatched(size: int, seconds: float) -> None:
 
 def fail(batch: Sequence[Waiting], error: Exception) -> None:
     """Answer every waiting caller with the error."""
-    for _, future in batch:
-        future.set_exception(error)
+    for waiting in batch:
+        waiting.future.set_exception(error)
