@@ -1,4 +1,4 @@
-"""Log output: one JSON object a line on stderr, for machines that gather it. Never a secret, an id or a name."""
+"""Log output: one JSON object a line on stderr, for machines that gather it. Never a secret or a name."""
 
 import json
 import logging

@@ -9,7 +9,7 @@ from pathlib import Path
 from ledger.client.writing import Seed
 from ledger.core.words import HolderId
 from ledger.log.instruction import ID
-from ledger.signer.keyfile import read_keys, write_keys
+from ledger.signer.keyfile import add_keys, read_keys
 
 
 def holder_of(name: str) -> HolderId | None:
@@ -55,6 +55,6 @@ class Keyring:
         fresh = {(said[holder] + "/" if holder in said else "") + holder.hex(): seed
                  for holder, seed in seeds.items() if holder not in self}  # fmt: skip
         if fresh:
+            add_keys(self.path, fresh, self._password)  # beside those that another process has added meanwhile
             self._keys |= fresh
             self._index()
-            write_keys(self.path, self._keys, self._password)

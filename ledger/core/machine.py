@@ -4,7 +4,7 @@ A new feature is one file beside this one and a line in each of these tuples; pa
 follow from its types.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from ledger.core import accounts, cancels, keys, ledgers, members, transfers, words
@@ -157,13 +157,6 @@ class Repeat(NamedTuple):
 
 
 Outcome = list[Any] | Refusal | Repeat
-
-
-def footprint(instruction: Verified) -> Iterator[tuple[Noun[Any], Any]]:
-    """Noun and key of every row that deciding this instruction reads, as far as the types tell."""
-    for noun, wanted in footprints([instruction]).items():
-        for key in wanted:
-            yield noun, key
 
 
 def footprints(instructions: Iterable[Verified]) -> dict[Noun[Any], dict[Any, None]]:

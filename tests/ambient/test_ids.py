@@ -43,24 +43,3 @@ def test_a_clock_set_back_makes_no_lesser_ids(monkeypatch: pytest.MonkeyPatch) -
     before = ids.new_id()
     monkeypatch.setattr("time.time_ns", lambda: 1_000_000_000)
     assert before < ids.new_id() < ids.new_id()
-
-
-@pytest.mark.parametrize("at", [0, 1, 1_645_557_742_000, 2**48 - 1])
-def test_an_id_of_a_given_time(at: int) -> None:
-    made = ids.new_id_at(at)
-    assert milliseconds(made) == at
-    assert re.fullmatch(ID_PATTERN, made.hex())
-    assert ids.new_id_at(at) != made
-
-
-@pytest.mark.parametrize("at", [-1, 2**48])
-def test_no_id_of_an_impossible_time(at: int) -> None:
-    with pytest.raises(ValueError, match="not a time"):
-        ids.new_id_at(at)
-
-
-def test_salts() -> None:
-    assert ids.salts(0) == []
-    made = ids.salts(1000)
-    assert {len(salt) for salt in made} == {16}
-    assert len(set(made)) == 1000

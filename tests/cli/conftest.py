@@ -1,21 +1,28 @@
 """Fixtures of the command's tests: each works in a folder of its own."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ledger.signer import keyfile
 from tests.cli.house import House
 
-WRITE = keyfile.write_keys
+WRITE, ADD = keyfile.write_keys, keyfile.add_keys
+
+
+def _cheaply(write: Callable[..., None], *args: Any, **more: Any) -> None:
+    write(*args, **{**more, "cost": 2})
 
 
 @pytest.fixture
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     """A folder with a password and a description, and nothing else. Keys are stretched cheaply."""
     monkeypatch.chdir(tmp_path)
-    for module in ("cli.keys", "ledger.client.keyring"):
-        monkeypatch.setattr(f"{module}.write_keys", lambda *args, **more: WRITE(*args, **{**more, "cost": 2}))
+    for name, write in (("cli.keys.write_keys", WRITE), ("ledger.client.keyring.add_keys", ADD)):
+        monkeypatch.setattr(name, partial(_cheaply, write))
     return House(tmp_path)
 
 

@@ -81,7 +81,7 @@ ROWS = [("MILL", "10.00"), ("SHOP", "1.50"), ("MILL", "10.00"), ("MILL", "40.00"
 
 @pytest.fixture(autouse=True)
 def cheap_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ledger.client.keyring.write_keys", lambda *args: keyfile.write_keys(*args, cost=2))
+    monkeypatch.setattr("ledger.client.keyring.add_keys", lambda *args: keyfile.add_keys(*args, cost=2))
 
 
 @pytest.fixture

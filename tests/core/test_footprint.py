@@ -7,7 +7,7 @@ import pytest
 from ledger.core.cancels import Cancel
 from ledger.core.keys import KEYS
 from ledger.core.ledgers import SetPolicy
-from ledger.core.machine import KINDS, NOUNS, Verified, decide, evolve, footprint
+from ledger.core.machine import KINDS, NOUNS, Verified, decide, evolve, footprints
 from ledger.core.members import OpenAccount, Reinstate, SetFacts, SetLimits, Suspend
 from ledger.core.refusals import Refusal
 from ledger.core.state import NotLoaded, State
@@ -52,8 +52,9 @@ def instructions(book: Book) -> list[Verified]:
 def loaded(book: Book, instruction: Verified) -> State:
     """A strict state with the rows of the footprint and nothing else."""
     state = State(NOUNS)
-    for noun, key in footprint(instruction):
-        state.rows[noun][key] = book.state.get(noun, key)
+    for noun, keys in footprints([instruction]).items():
+        for key in keys:
+            state.rows[noun][key] = book.state.get(noun, key)
     return state
 
 
