@@ -24,6 +24,7 @@ from ledger.api import (
     schemas,
     sessions,
     streaming,
+    tiles,
     turns,
     views,
 )
@@ -31,6 +32,7 @@ from ledger.api.limits import Rate
 from ledger.api.served import EXTENSION, Served
 from ledger.core.words import ID
 from ledger.log.instruction import RESERVED
+from ledger.log.tiles import LEVEL
 
 STREAMS_MOST = 200  # open at once, of one ledger in one process
 UNASKED_MOST = 64 * 1024  # octets of a body that no view has asked for
@@ -68,10 +70,12 @@ class IndexConverter(BaseConverter):
         return int(value)
 
 
+TILE = rf"^({LEVEL}|entries)/(x[0-9]{{3}}/){{0,5}}[0-9]{{3}}(\.p/[1-9][0-9]{{0,2}})?$"
 CONVERTERS: dict[str, tuple[type[BaseConverter], dict[str, Any]]] = {
     "ledger": (LedgerConverter, {"type": "string", "pattern": LedgerConverter.regex}),
     "id": (IdConverter, {"type": "string", "pattern": ID}),
     "index": (IndexConverter, {"type": "integer", "minimum": 0}),
+    "tile": (tiles.TileConverter, {"type": "string", "pattern": TILE}),
 }
 
 
@@ -135,6 +139,7 @@ def _register_routes(app: Flask) -> None:
     for blueprint in (
         *views.ALL,
         proofs.proofs,
+        tiles.tiles,
         drafting.drafting,
         sessions.sessions,
         documents.documents,

@@ -20,6 +20,7 @@ from ledger.api.turns import waiting
 
 F = TypeVar("F", bound=Callable[..., Any])
 JSON, TEXT, HTML = "application/json", "text/plain", "text/html"
+OCTETS = "application/octet-stream"
 
 
 class Parser(FlaskParser):

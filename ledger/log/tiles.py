@@ -32,6 +32,12 @@ def full_tiles(old: int, new: int) -> Iterator[tuple[int, int]]:
         level += 1
 
 
+def width_at(level: int | None, index: int, size: int) -> int:
+    """How many hashes (or entries, where level is None) this tile has in a tree of `size` leaves; 0 where it is not
+    there."""
+    return max(0, min(WIDTH, (size >> HEIGHT * (level or 0)) - WIDTH * index))
+
+
 def hash_of_tile(octets: bytes) -> bytes:
     """The root over a tile's hashes: of a full tile, a hash of the tile above."""
     return merkle.root([octets[n : n + merkle.HASH] for n in range(0, len(octets), merkle.HASH)])
@@ -58,7 +64,7 @@ class TileNodes:
     def _tile(self, level: int, index: int, width: int) -> bytes:
         """A tile, read once in the life of this reader."""
         if self._size is not None:
-            width = max(width, min(WIDTH, (self._size >> HEIGHT * level) - WIDTH * index))
+            width = max(width, width_at(level, index, self._size))
         for known in (WIDTH, width):
             if (level, index, known) in self._kept:
                 return self._kept[level, index, known]
@@ -75,6 +81,19 @@ class TilePath(NamedTuple):
     level: int | None
     number: int
     width: int
+
+
+def paths_of(size: int) -> Iterator[TilePath]:
+    """Every tile and every bundle of a tree of this size, whole or at its edge partial: level by level, in order of
+    their numbers, each bundle before its tile."""
+    level = 0
+    while hashes := size >> HEIGHT * level:
+        for index in range((hashes + WIDTH - 1) // WIDTH):
+            width = width_at(level, index, size)
+            if level == 0:
+                yield TilePath(None, index, width)
+            yield TilePath(level, index, width)
+        level += 1
 
 
 def tile_path(level: int | None, index: int, width: int = WIDTH) -> str:

@@ -126,14 +126,19 @@ def nodes(rows: Rows, size: int | None = None) -> tiles.TileNodes:
     hashes and the roots of full tiles."""
 
     def read(level: int, index: int, width: int) -> bytes:
-        start = index * tiles.WIDTH
-        if width == tiles.WIDTH:
-            return _full_tile(rows, level, index)
-        if level == 0:
-            return b"".join(_leaf_hashes(rows, start, start + width))
-        return b"".join(_tile_roots(rows, level - 1, start, start + width))
+        return tile_hashes(rows, level, index, width)
 
     return tiles.TileNodes(read, size)
+
+
+def tile_hashes(rows: Rows, level: int, index: int, width: int) -> bytes:
+    """The first `width` hashes of a tile, of a log that has them all."""
+    start = index * tiles.WIDTH
+    if width == tiles.WIDTH:
+        return _full_tile(rows, level, index)
+    if level == 0:
+        return b"".join(_leaf_hashes(rows, start, start + width))
+    return b"".join(_tile_roots(rows, level - 1, start, start + width))
 
 
 def _full_tile(rows: Rows, level: int, index: int) -> bytes:

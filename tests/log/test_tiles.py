@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.log import checkpoint, keys, merkle, tiles
+from ledger.log import bundles, checkpoint, keys, merkle, tiles
 from ledger.log.malformed import Malformed
 from ledger.log.tiles import TileNodes, TilePath
 from tests.log.data import load
@@ -97,6 +97,27 @@ def test_lower_levels_come_first_for_the_higher_are_made_of_them() -> None:
     assert list(tiles.full_tiles(65_279, 65_536)) == [(0, 254), (0, 255), (1, 0)]
 
 
+@pytest.mark.parametrize("case", PATHS["partial_widths"], ids=lambda case: str(case["tree_size"]))
+def test_published_widths_of_partial_tiles(case: dict[str, Any]) -> None:
+    found = {path.level: path.width for path in tiles.paths_of(case["tree_size"]) if path.width < tiles.WIDTH}
+    for level, widths in case["level_widths"].items():
+        assert found.get(int(level), 0) == widths["partial"]
+    assert found.get(None, 0) == found.get(0, 0)
+
+
+@given(st.integers(0, 200_000))
+def test_the_paths_of_a_size_are_every_tile_and_bundle_of_it_once(size: int) -> None:
+    found = list(tiles.paths_of(size))
+    assert len(set(found)) == len(found)
+    for level in range(4):
+        of_level = [path for path in found if path.level == level]
+        assert [path.number for path in of_level] == list(range(len(of_level)))
+        assert sum(path.width for path in of_level) == size >> 8 * level
+        assert all(path.width == tiles.width_at(level, path.number, size) > 0 for path in of_level)
+        assert tiles.width_at(level, len(of_level), size) == 0
+    assert [path[1:] for path in found if path.level is None] == [path[1:] for path in found if path.level == 0]
+
+
 # --- nodes read from tiles
 
 
@@ -174,16 +195,6 @@ def published(level: int, index: int, width: int) -> bytes:
     return b64decode(LOG["tiles"][tiles.tile_path(level, index, width)])
 
 
-def bundle(octets: bytes) -> list[bytes]:
-    """The entries of a bundle: each after its length in two octets (C2SP tlog-tiles)."""
-    entries = []
-    while octets:
-        length = int.from_bytes(octets[:2])
-        entries.append(octets[2 : 2 + length])
-        octets = octets[2 + length :]
-    return entries
-
-
 def test_a_published_log_is_read_through_its_tiles() -> None:
     origin, public = keys.parse_vkey(LOG["vkey"])
     leaves = [merkle.leaf_hash(entry.encode()) for entry in LOG["entries"]]
@@ -207,7 +218,7 @@ def test_the_published_bundles_hold_the_entries() -> None:
     for path, octets in LOG["tiles"].items():
         named = tiles.parse_path(path)
         if named.level is None:
-            assert bundle(b64decode(octets)) == [entry.encode() for entry in LOG["entries"][: named.width]]
+            assert bundles.split(b64decode(octets)) == [entry.encode() for entry in LOG["entries"][: named.width]]
 
 
 def test_the_checkpoint_of_an_empty_log_is_refused() -> None:
