@@ -11,13 +11,16 @@ import click
 from cli.output import printable
 from ledger.ambient.settings import SettingsError
 from ledger.audit.fault import Fault
+from ledger.checking.files import WrongFile
 from ledger.client.http import ServerError
 from ledger.client.journal import JournalError
 from ledger.client.outcomes import Unknown
 from ledger.core.forms import BadForm
+from ledger.exports.site import ExportRefused
 from ledger.files.amounts import BadAmount
 from ledger.files.payments import BadFile
 from ledger.log.malformed import Malformed
+from ledger.rebuild.recovering import NotAPrefix
 from ledger.receipts.verifying import ReceiptError
 from ledger.signer.keyfile import KeyFileError
 from ledger.signer.signer import SignerRefused
@@ -42,6 +45,7 @@ class CouldNot(click.ClickException):
     exit_code = 3
 
 
+WRONG = (Fault, ReceiptError, WrongFile, ExportRefused, NotAPrefix)
 MISUSED = (SettingsError, BadFile, BadAmount, Malformed, BadForm)
 COULD_NOT = (StoreError, Unavailable, Unknown, KeyFileError, SignerRefused, JournalError)
 
@@ -51,7 +55,7 @@ def one_line() -> Iterator[None]:
     """Turn what the storeys below raise into the end of a command."""
     try:
         yield
-    except (Fault, ReceiptError) as error:
+    except WRONG as error:
         raise Wrong(_line(error)) from error
     except MISUSED as error:
         raise Misused(_line(error)) from error

@@ -7,6 +7,7 @@ from cli.auditing import audit, rebuild
 from cli.configuring import config
 from cli.demo import demo
 from cli.doctor import doctor
+from cli.exporting import check_log, export
 from cli.importing import import_
 from cli.init import init
 from cli.keys import key
@@ -16,6 +17,7 @@ from cli.options import Group, with_options
 from cli.papers import sign, submit
 from cli.paying import cancel, pay
 from cli.policies import policy
+from cli.recovering import recover
 from cli.serving import serve
 from cli.verifying import verify
 
@@ -36,3 +38,5 @@ def main() -> None:
 
 for command in COMMANDS:
     main.add_command(command)
+for command in (export, check_log, recover):
+    log.add_command(command)

@@ -100,6 +100,10 @@ class Client:
         """The latest signed checkpoint."""
         return self.good("GET", f"/{self.ledger}/checkpoint").octets
 
+    def tile(self, path: str) -> bytes:
+        """The octets of a tile or an entry bundle (`tile/0/000`); raises ServerError."""
+        return self.good("GET", f"/{self.ledger}/{path}").octets
+
     def consistency(self, old: int, new: int | None = None) -> bytes:
         """The proof from a log size to the latest checkpoint, or to the one of size `new`; raises ServerError."""
         query = urlencode({"old": old} | ({} if new is None else {"new": new}))
