@@ -130,9 +130,7 @@ def export(session: Session, folder: Path, with_instructions: bool, with_persona
 def _export(session: Session, folder: Path, log: Log, private: PrivateFolder | None) -> None:
     site = Site(folder, log)
     with progress("Exporting", site.signed.size) as advance:
-        done = site.export(advance, private.write if private is not None else lambda: None)
-    if private is not None:
-        private.tidy()
+        done = site.export(advance, private)
     if session.as_json:
         write_json({"origin": site.signed.origin, **done._asdict()})
         return

@@ -99,4 +99,4 @@ def _show(session: Session, checked: Checked, done: Recovered) -> None:
                      ("entries in the export", checked.size)])  # fmt: skip
     if done.before > checked.size:
         say("The database has all of the export, and more.")
-    say("Now run: comarca audit")
+    say("Now run: comarca audit, then comarca doctor")

@@ -44,10 +44,10 @@ class Against:
         where = f"entry {record.log_index}"
         try:
             signed = _signed_object(record, entry, self._origin)
+            for public in operators_of(record):
+                self._operator.add(record.log_index, public)
         except Malformed as error:
             raise WrongFile(self._folder.shown(name), f"{where}: {error}") from error
-        for public in operators_of(record):
-            self._operator.add(record.log_index, public)
         if self._text is not None and self._text.log_index == record.log_index:
             self._compare_texts(self._text, signed)
             self._text = next(self._texts, None)
@@ -110,7 +110,10 @@ def operator_of_genesis(note: bytes, origin: str) -> bytes:
 
 
 def operators_of(record: Record) -> Iterator[bytes]:
-    """The operator's keys that a compared record's events name, other than a genesis."""
+    """The operator's keys that a compared record's events name, other than a genesis; raises Malformed."""
     for line in record.events:
         if _OPERATOR_SET in line:
-            yield keys.decode(json.loads(salted.split(line)[1])["operator"])
+            try:
+                yield keys.decode(json.loads(salted.split(line)[1])["operator"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise Malformed("an event line that names no operator's key") from error

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-STAGING = ".new"  # a file on its way; what a crash left of it is written over
+STAGING = ".new"  # a file on its way
 
 
 class Folder:
@@ -29,6 +29,10 @@ class Folder:
             os.fsync(file.fileno())
         os.replace(staging, target)
         self._touch(target.parent)
+
+    def clear(self) -> None:
+        """Take away what a run that was cut off has left on its way."""
+        (self.path / STAGING).unlink(missing_ok=True)
 
     def remove(self, name: str) -> None:
         """Take a file away, and the folder that held nothing else."""

@@ -48,11 +48,14 @@ class PrivateFolder:
     """The folder of the instructions of one export, up to a log size."""
 
     def __init__(self, folder: Path, log: Instructions, size: int, personal: bool):
-        self._folder, self._log, self._size, self._personal = Folder(folder, private=True), log, size, personal
-        folder.chmod(0o700)
+        self._path, self._log, self._size, self._personal = folder, log, size, personal
 
     def write(self) -> None:
         """All that the log's entries need, before their checkpoint is published."""
+        self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path.chmod(0o700)
+        self._folder = Folder(self._path, private=True)
+        self._folder.clear()
         erased = set(self._log.bundles_with_erased(self._size))
         for number, width in self._bundles():
             self._write_records(number, width, number in erased)
@@ -70,16 +73,16 @@ class PrivateFolder:
     def _write_records(self, number: int, width: int, has_erased: bool) -> None:
         """A file of records that is not there yet; one with erased notes always, as it may have been written before."""
         name = records_path(number, width)
-        if has_erased or not (self._folder.path / name).exists():
+        if has_erased or not (self._path / name).exists():
             first = number * tiles.WIDTH
             self._folder.write(name, records.write_records(self._log.origin, first, self._log.records(number, width)))
 
     def tidy(self) -> None:
-        """Remove records of a narrower bundle, once the checkpoint that asks for the wider one is published."""
+        """Remove records of narrower bundles: the checkpoint that asks for the wider ones is published."""
         for number, width in self._bundles():
-            keep = self._folder.path / records_path(number, width)
-            parts = (self._folder.path / records_path(number, 1)).parent
+            keep = self._path / records_path(number, width)
+            parts = (self._path / records_path(number, 1)).parent
             for file in list(parts.iterdir()) if parts.is_dir() else ():
                 if file != keep:
-                    self._folder.remove(str(file.relative_to(self._folder.path)))
+                    self._folder.remove(str(file.relative_to(self._path)))
         self._folder.flush()

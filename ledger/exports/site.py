@@ -36,6 +36,16 @@ class Log(Protocol):
         """The note of the first entry."""
 
 
+class Beside(Protocol):
+    """What is exported together with the public log, in a place of its own."""
+
+    def write(self) -> None:
+        """Write what the next checkpoint's entries need; that of the checkpoint before stays."""
+
+    def tidy(self) -> None:
+        """Remove what only the checkpoint before needed: the next is published."""
+
+
 class Exported(NamedTuple):
     """The sizes of the log in the folder before (0: none) and now, and the number of files written and removed."""
 
@@ -54,16 +64,20 @@ class Site:
         self.signed = checkpoint.parse(self._note)
         self._nodes = tiles.TileNodes(self._read, self.signed.size)
 
-    def export(self, progress: Progress, before_publishing: Callable[[], None] = lambda: None) -> Exported:
-        """Write what is new, then what `before_publishing` does, then the checkpoint; raises ExportRefused."""
+    def export(self, progress: Progress, beside: Beside | None = None) -> Exported:
+        """Write what is new, then what goes beside it, then the checkpoint; raises ExportRefused."""
         with alone(self._folder.path) as held:
             if not held:
                 raise ExportRefused(f"{self._folder.path}: another export is writing there; wait until it is done")
             old = self._old()
             self._check_goes_on(old)
+            self._folder.clear()
             written = self._write_tiles(progress)
-            before_publishing()
+            if beside is not None:
+                beside.write()
             written += self._publish()
+            if beside is not None:
+                beside.tidy()
             return Exported(old.size if old else 0, self.signed.size, written, self._remove_superseded())
 
     def _read(self, level: int, index: int, width: int) -> bytes:

@@ -117,7 +117,7 @@ def _row(ledger_id: int, logged: Entry, record: Record) -> EntryRow:
     """The row of an entry and its record, which have been compared."""
     if record.note is not None:
         sent = instruction.parse(record.note)
-        id, kind, text_hash = json.loads(sent.object)["id"], sent.kind, hashlib.sha256(sent.text).digest()
+        id, kind, text_hash = _id_of(sent), sent.kind, hashlib.sha256(sent.text).digest()
     elif record.erased is not None:
         id, kind, text_hash = record.erased
     else:
@@ -127,6 +127,13 @@ def _row(ledger_id: int, logged: Entry, record: Record) -> EntryRow:
         entry.leaf_hash(entry.encode(*logged)), record.note, b"\n".join(record.legs) if record.legs else None,
         b"\n".join(record.events),
     )  # fmt: skip
+
+
+def _id_of(sent: instruction.Submission) -> str:
+    id = json.loads(sent.object).get("id")
+    if not isinstance(id, str) or not instruction.ID.fullmatch(id):
+        raise Malformed("an instruction without an id")
+    return id
 
 
 def _chunks(found: Iterator[Refill]) -> Iterator[list[Refill]]:

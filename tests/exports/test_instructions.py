@@ -1,0 +1,92 @@
+"""The instructions beside an export: a folder for the operator alone, kept up, without what was erased since."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ledger.checking.checking import Trust, check
+from ledger.exports.instructions import PrivateFolder, private_folder
+from ledger.exports.site import Site
+from ledger.log.records import Erased, Record
+from tests.exports.made import KEY, MadeLog
+
+WHOLE = MadeLog(600)
+
+
+def export(folder: Path, log: MadeLog, personal: bool = False) -> Path:
+    private = private_folder(folder)
+    Site(folder, log).export(lambda more: None, PrivateFolder(private, log, log.size, personal))
+    return private
+
+
+def names(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_nobody_else_may_look_into_it(tmp_path: Path) -> None:
+    old = os.umask(0)
+    try:
+        private = export(tmp_path / "log", WHOLE, personal=True)
+    finally:
+        os.umask(old)
+    assert private == tmp_path / "log.private"
+    assert private.stat().st_mode & 0o777 == 0o700
+    for path in private.rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0, path
+    assert "NEVER PUBLISH" in (private / "README.txt").read_text()
+    assert not any("private" in name or "jsonl" in name for name in names(tmp_path / "log"))
+
+
+def test_it_is_kept_up_with_the_log(tmp_path: Path) -> None:
+    for size in (1, 200, 256, 300, 600):
+        private = export(tmp_path / "log", WHOLE.shrunk(size), personal=True)
+        checked = check(tmp_path / "log", Trust(KEY), private)
+        assert (checked.size, checked.instructions, checked.texts) == (size, True, len(range(5, size, 5)))
+    assert names(private) == {"README.txt", "personal.jsonl", "records/000.jsonl", "records/001.jsonl",
+                              "records/002.p/88.jsonl"}  # fmt: skip
+
+
+def test_cut_off_before_the_checkpoint_both_stand_as_they_were(tmp_path: Path) -> None:
+    export(tmp_path / "log", WHOLE.shrunk(300), personal=True)
+
+    class CutOff(PrivateFolder):
+        def write(self) -> None:
+            super().write()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        private = private_folder(tmp_path / "log")
+        Site(tmp_path / "log", WHOLE).export(lambda more: None, CutOff(private, WHOLE, 600, False))
+    assert check(tmp_path / "log", Trust(KEY), private).size == 300
+    export(tmp_path / "log", WHOLE)
+    assert check(tmp_path / "log", Trust(KEY), private).size == 600
+
+
+def test_personal_data_are_there_only_if_asked_for_each_time(tmp_path: Path) -> None:
+    private = export(tmp_path / "log", WHOLE)
+    assert "personal.jsonl" not in names(private)
+    export(tmp_path / "log", WHOLE, personal=True)
+    assert "personal.jsonl" in names(private)
+    export(tmp_path / "log", WHOLE)
+    assert "personal.jsonl" not in names(private)
+    assert check(tmp_path / "log", Trust(KEY), private).texts == 0
+
+
+def test_a_note_that_was_erased_leaves_the_folder(tmp_path: Path) -> None:
+    private = export(tmp_path / "log", WHOLE.shrunk(300))
+    note = WHOLE.record(7).note
+    assert note is not None
+
+    class Forgetful(MadeLog):
+        def records(self, number: int, width: int):  # type: ignore[no-untyped-def]
+            for record in super().records(number, width):
+                erased = Erased(f"{7:012x}7000800000000000000f", "transfer", bytes(32))
+                yield Record(7, None, None, record.events, erased) if record.log_index == 7 else record
+
+        def bundles_with_erased(self, size: int) -> set[int]:
+            return {0}
+
+    export(tmp_path / "log", Forgetful(300))
+    assert note.decode().split("\n")[2].replace('"', '\\"') not in (private / "records/000.jsonl").read_text()
+    assert check(tmp_path / "log", Trust(KEY), private).instructions
