@@ -28,6 +28,11 @@ def seed(label: str) -> bytes:
     return hashlib.sha256(f"TEST ONLY {label}".encode()).digest()
 
 
+def public(label: str) -> bytes:
+    """The public key of a label."""
+    return keys.public_of(seed(label))
+
+
 class Clock:
     """A clock that a test moves; `id` draws UUIDv7 whose order is that of drawing."""
 

@@ -18,40 +18,8 @@ class Reason(NamedTuple):
     remedy: str
 
 
-# 400: not in the form that is asked for. 409: the id is taken. 422: understood, and refused.
-STATUSES = {
-    "malformed": 400,
-    "signature_invalid": 422,
-    "id_used": 409,
-    "cancelled": 422,
-    "not_yet_valid": 422,
-    "expired": 422,
-    "anchor_ahead": 422,
-    "anchor_wrong": 422,
-    "key_dead": 422,
-    "account_unknown": 422,
-    "signatures_missing": 422,
-    "signature_without_role": 422,
-    "ledger_open": 422,
-    "genesis_invalid": 422,
-    "custody_unavailable": 422,
-    "key_used": 422,
-    "member_unknown": 422,
-    "member_account_unknown": 422,
-    "payee_unknown": 422,
-    "same_account": 422,
-    "superseded": 422,
-    "class_unknown": 422,
-    "facts_invalid": 422,
-    "policy_invalid": 422,
-    "limits_invalid": 422,
-    "already_logged": 422,
-    "account_suspended": 422,
-    "account_closed": 422,
-    "credit_exceeded": 422,
-    "payee_cannot_receive": 422,
-    "once_used": 422,
-}
+# By the check that refuses. 400: not in the form that is asked for. 409: the id is taken. 422: understood, and refused.
+STATUSES = {reason.name: {1: 400, 3: 409}.get(reason.check, 422) for reason in refusals.REASONS}
 
 OF_HTTP = (
     Reason("bad_request", 400, "The request is not one that this server understands.",

@@ -1,15 +1,31 @@
 """Keys: which public key counts for which holder, from which log index on; and ids that name something beside their
 instruction.
 
-A public key is registered once in a ledger, for one holder or as the operator's, for ever.
+A public key is registered once in a ledger, for one holder or as the operator's, for ever. Among a holder's keys the
+one that became live first is the oldest; a key that replaces another takes over its rank.
 """
 
+import hashlib
+import json
 from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ledger.core.refusals import Refused
 from ledger.core.state import Noun, State
 from ledger.core.words import At, HolderId, InstructionId, PublicKey
+
+# What a key's status may be:
+LIVE = "live"
+FROZEN = "frozen"  # live, but it pays nothing: its holder's recovery is pending
+ROTATED = "rotated"  # another key took its place
+REVOKED = "revoked"  # by its holder
+BARRED = "barred"  # revoked by the administrators: it can still object to a recovery
+REPLACED = "replaced"  # by a recovery, by a new clerk's or operator's key
+PENDING = "pending"  # named by a recovery that is not complete
+VETOED = "vetoed"  # named by a recovery that came to nothing
+ALIVE = (LIVE, FROZEN)
+
+KEYS_MOST = 256  # keys that one holder can have had
 
 
 class Key(NamedTuple):
@@ -21,6 +37,13 @@ class Key(NamedTuple):
     since: int
     rank: int
     status: str
+
+
+class Keyring(NamedTuple):
+    """All keys that a holder has ever had, in the order they came: a JSON array of hex."""
+
+    holder: HolderId
+    publics: str
 
 
 class Named(NamedTuple):
@@ -39,6 +62,7 @@ class Logged(NamedTuple):
 
 
 KEYS = Noun(Key, keys=1, indexes=(("holder",),))
+KEYRINGS = Noun(Keyring, keys=1)
 NAMED = Noun(Named, keys=1)
 LOGGED = Noun(Logged, keys=1, table="entry")
 
@@ -58,8 +82,37 @@ class KeyAdded(NamedTuple):
 
 
 def key_added(state: State, event: KeyAdded, at: At) -> None:
-    """Evolve: a live key, ranked by where it came."""
-    state.put(KEYS, Key(event.key, event.holder, at.log_index, at.log_index, "live"))
+    """Evolve: a live key, ranked by where it came; while its holder's other keys are frozen, so is this one."""
+    frozen = any(key.status == FROZEN for key in keys_of(state, event.holder))
+    register(state, Key(event.key, event.holder, at.log_index, at.log_index, FROZEN if frozen else LIVE))
+
+
+def register(state: State, key: Key) -> None:
+    """Put a holder's new key, and add it to what its holder has had."""
+    assert key.holder is not None
+    ring = state.get(KEYRINGS, key.holder)
+    publics = [*(json.loads(ring.publics) if ring else ()), key.public.hex()]
+    state.put(KEYS, key)
+    state.put(KEYRINGS, Keyring(key.holder, json.dumps(publics, separators=(",", ":"))))
+
+
+def set_status(state: State, key: Key, status: str) -> None:
+    """Put a key with another status."""
+    state.put(KEYS, key._replace(status=status))
+
+
+def keys_of(state: State, holder: HolderId) -> list[Key]:
+    """Every key that a holder has had, oldest registration first."""
+    ring = state.get(KEYRINGS, holder)
+    return [state.row(KEYS, bytes.fromhex(public)) for public in (json.loads(ring.publics) if ring else ())]
+
+
+def live_key(state: State, holder: HolderId, public: PublicKey) -> Key:
+    """A holder's key that counts; raises Refused (`key_unknown`)."""
+    key = state.get(KEYS, public)
+    if key is None or key.holder != holder or key.status not in ALIVE:
+        raise Refused("key_unknown", holder=holder.hex())
+    return key
 
 
 def check_unused(state: State, publics: Iterable[PublicKey]) -> None:
@@ -71,12 +124,34 @@ def check_unused(state: State, publics: Iterable[PublicKey]) -> None:
         seen.add(public)
 
 
-def check_live(state: State, signers: Iterable[Signer], new: Collection[Signer]) -> None:
+def check_further(state: State, origin: str, holder: HolderId, public: PublicKey) -> None:
+    """Refuse a further key of a holder that is in use, whose key ID is that of another of its keys, or one too many."""
+    check_unused(state, [public])
+    standing = keys_of(state, holder)
+    if len(standing) >= KEYS_MOST:
+        raise Refused("keys_too_many", most=KEYS_MOST)
+    if key_id(origin, holder, public) in {key_id(origin, holder, key.public) for key in standing}:
+        raise Refused("key_used")
+
+
+def key_id(origin: str, holder: HolderId, public: PublicKey) -> bytes:
+    """The four octets by which a signature line names its key (C2SP signed-note)."""
+    return hashlib.sha256(f"{origin}/{holder.hex()}\n".encode() + b"\x01" + public).digest()[:4]
+
+
+def check_live(
+    state: State, signers: Iterable[Signer], new: Collection[Signer], statuses: Collection[str] = ALIVE
+) -> None:
     """Refuse a signature by a key that is not live for this instruction and not registered by its own text."""
     for signer in signers:
         if signer in new:
             continue
         holder, public = signer
         key = state.get(KEYS, public)
-        if key is None or key.status != "live" or key.holder != holder:
+        if key is None or key.status not in statuses or key.holder != holder:
             raise Refused("key_dead", holder=holder.hex())
+
+
+def ring_rows(*holders: HolderId) -> list[tuple[Noun[Any], Any]]:
+    """What holders have had so far, for the footprint of whatever gives them a key."""
+    return [(KEYRINGS, holder) for holder in holders]

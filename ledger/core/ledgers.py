@@ -5,12 +5,12 @@ the next log index; a feature without a policy is off.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Annotated, Any, Literal, NamedTuple
 
 from ledger.core.accounts import ACCOUNTS, AccountOpened
 from ledger.core.forms import LINE, Form, canonical
-from ledger.core.keys import KEYS, NAMED, Key, KeyAdded, Named, Signer, check_unused
+from ledger.core.keys import KEYS, LIVE, NAMED, Key, KeyAdded, Named, Signer, check_unused, ring_rows
 from ledger.core.refusals import Refused
 from ledger.core.state import Noun, State
 from ledger.core.words import (
@@ -40,6 +40,7 @@ from ledger.core.words import (
 
 RULES = (1,)  # the numbers of the rules that this code can decide by; audits need the old ones too
 YEAR = 31_536_000
+ADMINISTRATORS_MOST = 7
 COMMON = ("fees", "losses")  # common accounts that every ledger has
 
 
@@ -55,7 +56,7 @@ class Quorum(NamedTuple):
     """How many of whom authorise a kind of instruction."""
 
     whom: Literal["administrators"]
-    k: Annotated[int, Between(1, 7)]
+    k: Annotated[int, Between(1, ADMINISTRATORS_MOST)]
 
 
 @as_array
@@ -133,7 +134,8 @@ class PolicySet(NamedTuple):
 
 
 class Ledger(NamedTuple):
-    """The one row of a ledger: what its genesis fixed. Lists and maps are canonical JSON, ids in it hex."""
+    """The one row of a ledger: what its genesis fixed, and who governs and runs it now. Lists and maps are canonical
+    JSON, ids in it hex; `administrators_since`, `clerk_since` and `operator_since` are log indexes."""
 
     origin: str
     administrators: str
@@ -152,6 +154,9 @@ class Ledger(NamedTuple):
     charter: bytes | None
     pilot: int
     predecessor: str | None
+    administrators_since: int
+    clerk_since: int
+    operator_since: int
 
 
 class Policy(NamedTuple):
@@ -193,15 +198,7 @@ def new_keys(asked: LedgerOpened) -> list[PublicKey]:
 
 
 def _check_genesis(asked: LedgerOpened, id: InstructionId) -> None:
-    count = len(asked.administrators)
-    if not 1 <= count <= 7:
-        raise Refused("genesis_invalid", what="administrators: from 1 to 7")
-    if "any" not in dict(asked.authority):
-        raise Refused("genesis_invalid", what='authority: "any" is missing')
-    for kind, quorum in asked.authority:
-        if not (quorum.k < count or (asked.pilot and quorum.k == count == 1)):
-            raise Refused("genesis_invalid", what=f"authority.{kind}: k below the number of administrators"
-                          " (k = n = 1 only where `pilot` is true)")  # fmt: skip
+    check_authority(len(asked.administrators), asked.authority, bool(asked.pilot), "genesis_invalid")
     ids = [id, *(h for h, _ in asked.administrators), asked.clerk.holder, *(a for _, a in asked.common)]
     if len(set(ids)) != len(ids):
         raise Refused("genesis_invalid", what="an id is given twice")
@@ -215,6 +212,31 @@ def _check_genesis(asked: LedgerOpened, id: InstructionId) -> None:
         raise Refused("genesis_invalid", what=f"the event's line is longer than {LINE} octets: shorten names or places")
 
 
+Authority = tuple[tuple[Word, Quorum], ...]
+
+
+def check_authority(count: int, authority: Authority, pilot: bool, reason: str) -> None:
+    """Refuse a number of administrators, or numbers of those who sign, with which the ledger could not be governed."""
+    if not 1 <= count <= ADMINISTRATORS_MOST:
+        raise Refused(reason, what=f"administrators: from 1 to {ADMINISTRATORS_MOST}")
+    if "any" not in dict(authority):
+        raise Refused(reason, what='authority: "any" is missing')
+    for kind, quorum in authority:
+        if not (quorum.k < count or (pilot and quorum.k == count == 1)):
+            raise Refused(reason, what=f"authority.{kind}: k below the number of administrators"
+                          " (k = n = 1 only where `pilot` is true)")  # fmt: skip
+
+
+def ids_text(ids: Iterable[bytes]) -> str:
+    """Ids as a row keeps them: canonical JSON of hex."""
+    return canonical([id.hex() for id in ids])
+
+
+def authority_text(authority: Authority) -> str:
+    """An authority as a row keeps it: canonical JSON."""
+    return canonical({kind: list(quorum) for kind, quorum in authority})
+
+
 def ledger_opened(state: State, event: LedgerOpened, at: At) -> None:
     """Evolve: the ledger's row, its policies, the operator's key, the ids that were given."""
     unit = event.unit
@@ -222,8 +244,8 @@ def ledger_opened(state: State, event: LedgerOpened, at: At) -> None:
         LEDGER,
         Ledger(
             origin=event.origin,
-            administrators=canonical([holder.hex() for holder, _ in event.administrators]),
-            authority=canonical({kind: list(quorum) for kind, quorum in event.authority}),
+            administrators=ids_text(holder for holder, _ in event.administrators),
+            authority=authority_text(event.authority),
             backing=event.backing,
             clerk=event.clerk.holder,
             common=canonical({word: account.hex() for word, account in event.common}),
@@ -240,11 +262,14 @@ def ledger_opened(state: State, event: LedgerOpened, at: At) -> None:
             predecessor=canonical([event.predecessor.origin, event.predecessor.size, event.predecessor.root.hex()])
             if event.predecessor
             else None,
+            administrators_since=at.log_index,
+            clerk_since=at.log_index,
+            operator_since=at.log_index,
         ),
     )
     for feature, body in (*event.policies, ("rules", str(event.rules))):
         state.put(POLICIES, Policy(feature, body, at.log_index))
-    state.put(KEYS, Key(event.operator, None, at.log_index, at.log_index, "live"))
+    state.put(KEYS, Key(event.operator, None, at.log_index, at.log_index, LIVE))
     holders = (*event.administrators, event.clerk)
     for id in (*(holder for holder, _ in holders), *(account for _, account in event.common)):
         state.put(NAMED, Named(InstructionId(id), at.log_index))
@@ -272,14 +297,22 @@ def by_authority(state: State, kind: str, signers: Iterable[Signer]) -> frozense
     k counts administrators, never keys or lines. Raises Refused (`signatures_missing`).
     """
     ledger = state.row(LEDGER, ())
-    administrators = {bytes.fromhex(holder) for holder in json.loads(ledger.administrators)}
     authority = json.loads(ledger.authority)
-    _, k = authority.get(kind, authority["any"])
+    return enough(administrators_of(ledger), authority.get(kind, authority["any"])[1], signers)
+
+
+def enough(administrators: Collection[bytes], k: int, signers: Iterable[Signer]) -> frozenset[Signer]:
+    """The signers that are among these administrators, if these are at least k; raises Refused."""
     used = frozenset(signer for signer in signers if signer.holder in administrators)
     count = len({signer.holder for signer in used})
     if count < k:
         raise Refused("signatures_missing", administrators_needed=k, administrators_signed=count)
     return used
+
+
+def administrators_of(ledger: Ledger) -> list[HolderId]:
+    """The holders that govern a ledger now."""
+    return [HolderId(bytes.fromhex(holder)) for holder in json.loads(ledger.administrators)]
 
 
 # --- policies
@@ -348,6 +381,11 @@ FEATURES: dict[str, Callable[[Any, str], None]] = {
     "retention": _check_retention,
     "rules": _check_rules,
 }
+
+
+def rows_of_genesis(asked: LedgerOpened, *_: Any) -> list[tuple[Noun[Any], Any]]:
+    """The ledger's row, and the keyrings that begin, for the footprint."""
+    return [*authority_row(), *ring_rows(*(holder for holder, _ in asked.administrators), asked.clerk.holder)]
 
 
 def authority_row(*_: Any) -> list[tuple[Noun[Any], Any]]:

@@ -7,7 +7,20 @@ follow from its types.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
-from ledger.core import accounts, cancels, keys, ledgers, members, transfers, words
+from ledger.core import (
+    accounts,
+    cancels,
+    grants,
+    holders,
+    keyrings,
+    keys,
+    ledgers,
+    members,
+    offices,
+    recoveries,
+    transfers,
+    words,
+)
 from ledger.core.forms import BadForm, Form, ascii_of, plain_of
 from ledger.core.keys import Signer
 from ledger.core.refusals import Refusal, Refused
@@ -20,8 +33,12 @@ NOUNS: tuple[Noun[Any], ...] = (
     ledgers.LEDGER,
     ledgers.POLICIES,
     members.MEMBERS,
+    holders.HOLDERS,
     keys.KEYS,
+    keys.KEYRINGS,
     keys.NAMED,
+    recoveries.RECOVERIES,
+    grants.GRANTS,
     accounts.ACCOUNTS,
     accounts.MOVEMENTS,
     transfers.ONCE,
@@ -56,7 +73,7 @@ class Kind(NamedTuple):
     """A kind of instruction: its fields, its decision, who signs it and within which window before `not_after`.
 
     `loads` names rows that the fields' types do not tell; `publics` every public key that the text registers, and
-    `registers` those of them that are a holder's, who signs with it.
+    `registers` those of them that are a holder's, who signs with it. `by_keys`: which status of a key lets it sign.
     """
 
     name: str
@@ -68,15 +85,16 @@ class Kind(NamedTuple):
     registers: Callable[[Any, InstructionId], frozenset[Signer]] = nothing
     publics: Callable[[Any], Sequence[bytes]] = nothing
     leg: type | None = None
+    by_keys: tuple[str, ...] = keys.ALIVE
 
 
 def _authority(kind: str) -> Formula:
     return lambda state, asked, at, signers: ledgers.by_authority(state, kind, signers)
 
 
-def _authorised(name: str, fields: type, decide: Any, loads: Any = nothing) -> Kind:
-    """A kind that the administrators sign, as many as the genesis says for it."""
-    return Kind(name, fields, decide, _authority(name), MONTH, _with_authority(loads))
+def _authorised(name: str, fields: type, decide: Any, loads: Any = nothing, publics: Any = nothing) -> Kind:
+    """A kind that the administrators sign, as many as the authority says for it."""
+    return Kind(name, fields, decide, _authority(name), MONTH, _with_authority(loads), publics=publics)
 
 
 def _with_authority(loads: Any) -> Any:
@@ -84,7 +102,7 @@ def _with_authority(loads: Any) -> Any:
 
 
 KINDS = (
-    Kind("genesis", ledgers.LedgerOpened, ledgers.genesis, ledgers.signed_genesis, MONTH, ledgers.authority_row,
+    Kind("genesis", ledgers.LedgerOpened, ledgers.genesis, ledgers.signed_genesis, MONTH, ledgers.rows_of_genesis,
          registers=ledgers.registered_by_genesis, publics=ledgers.new_keys),
     Kind("admit", members.Admit, members.admit, members.signed_admission, MONTH,
          _with_authority(members.rows_of_admission), members.registered_by_admission, members.new_keys),
@@ -94,8 +112,30 @@ KINDS = (
     _authorised("suspend", members.Suspend, members.suspend),
     _authorised("reinstate", members.Reinstate, members.reinstate),
     _authorised("set_policy", ledgers.SetPolicy, ledgers.set_policy, ledgers.policy_rows),
-    Kind("transfer", transfers.Transfer, transfers.transfer, transfers.signed_by_payer, DAY, transfers.once_of),
-    Kind("transfer_many", transfers.TransferMany, transfers.transfer_many, transfers.signed_by_payer, DAY,
+    Kind("set_administrators", offices.SetAdministrators, offices.set_administrators, offices.signed_by_old_and_new,
+         MONTH, offices.rows_of_administrators, offices.registered_administrators, offices.new_administrators_keys),
+    _authorised("set_operator", offices.SetOperator, offices.set_operator, publics=offices.new_operators_key),
+    Kind("set_clerk", offices.SetClerk, offices.set_clerk, offices.signed_with_clerk, MONTH,
+         _with_authority(offices.rows_of_clerk), offices.registered_clerk, offices.new_clerks_key),
+    Kind("register_holder", holders.RegisterHolder, holders.register_holder, holders.signed_registration, MONTH,
+         _with_authority(holders.rows_of_registration), holders.registered_holder, holders.new_keys),
+    Kind("add_key", keyrings.AddKey, keyrings.add_key, keyrings.signed_by_holder, DAY,
+         keyrings.rows_of_keyring, keyrings.registered_key, keyrings.new_keys),
+    Kind("rotate_key", keyrings.RotateKey, keyrings.rotate_key, keyrings.signed_by_holder, DAY,
+         keyrings.rows_of_keyring, keyrings.registered_key, keyrings.new_keys),
+    Kind("revoke_key", keyrings.RevokeKey, keyrings.revoke_key, keyrings.signed_by_holder, DAY, ledgers.authority_row),
+    _authorised("force_revoke_key", keyrings.ForceRevokeKey, keyrings.force_revoke_key),
+    Kind("recover", recoveries.Recover, recoveries.recover, recoveries.signed_recovery, MONTH,
+         recoveries.rows_of_recovery, recoveries.registered_key, recoveries.new_keys),
+    Kind("veto", recoveries.Veto, recoveries.veto, recoveries.signed_veto, DAY, recoveries.rows_of_recovery,
+         by_keys=(*keys.ALIVE, keys.BARRED)),
+    Kind("complete_recovery", recoveries.CompleteRecovery, recoveries.complete_recovery, recoveries.signed_completion,
+         DAY, recoveries.rows_of_recovery, recoveries.registered_key),
+    Kind("give_grant", grants.GiveGrant, grants.give_grant, grants.signed_by_member, DAY, grants.rows_of_grant),
+    Kind("end_grant", grants.EndGrant, grants.end_grant, grants.signed_by_member, DAY, grants.rows_of_grant),
+    Kind("transfer", transfers.Transfer, transfers.transfer, grants.signed_by_payer("transfer"), DAY,
+         transfers.rows_of_transfer),
+    Kind("transfer_many", transfers.TransferMany, transfers.transfer_many, grants.signed_by_payer("transfer_many"), DAY,
          transfers.rows_of_legs, leg=transfers.Leg),
     Kind("cancel", cancels.Cancel, cancels.cancel, cancels.signed_by_one_holder, DAY, cancels.rows_of_target),
 )  # fmt: skip
@@ -103,13 +143,26 @@ KINDS = (
 EVENTS: tuple[tuple[type, Callable[[State, Any, At], None]], ...] = (
     (ledgers.LedgerOpened, ledgers.ledger_opened),
     (ledgers.PolicySet, ledgers.policy_set),
+    (offices.AdministratorsSet, offices.administrators_set),
+    (offices.OperatorSet, offices.operator_set),
+    (offices.ClerkSet, offices.clerk_set),
+    (holders.HolderRegistered, holders.holder_registered),
     (keys.KeyAdded, keys.key_added),
+    (keyrings.KeyRotated, keyrings.key_rotated),
+    (keyrings.KeyRevoked, keyrings.key_revoked),
+    (recoveries.RecoveryStarted, recoveries.recovery_started),
+    (recoveries.RecoveryVetoed, recoveries.recovery_vetoed),
+    (recoveries.RecoveryDelayed, recoveries.recovery_delayed),
+    (recoveries.RecoveryCompleted, recoveries.recovery_completed),
     (members.MemberAdmitted, members.member_admitted),
     (members.FactsSet, members.facts_set),
     (accounts.AccountOpened, accounts.account_opened),
     (accounts.LimitsSet, accounts.limits_set),
     (accounts.StatusSet, accounts.status_set),
+    (grants.GrantGiven, grants.grant_given),
+    (grants.GrantEnded, grants.grant_ended),
     (accounts.Moved, accounts.moved),
+    (grants.GrantUsed, grants.grant_used),
     (transfers.OnceUsed, transfers.once_used),
     (cancels.Cancelled, cancels.cancelled),
 )
@@ -209,7 +262,7 @@ def _decide(state: State, instruction: Verified, at: At) -> list[Any]:
         raise _out_of_time(instruction, kind.window, at)
     if instruction.anchor != "true":
         raise Refused("anchor_ahead" if instruction.anchor == "ahead" else "anchor_wrong")
-    keys.check_live(state, signers, kind.registers(asked, instruction.id))
+    keys.check_live(state, signers, kind.registers(asked, instruction.id), kind.by_keys)
     if not signers <= kind.signed(state, asked, at, signers):
         raise Refused("signature_without_role")
     return kind.decide(state, asked, at, signers)

@@ -7,7 +7,8 @@ are in the log; names and addresses never are: they are free text, kept apart, o
 from typing import Any, Literal, NamedTuple
 
 from ledger.core.accounts import AccountOpened, LimitsSet, StatusSet
-from ledger.core.keys import KeyAdded, Signer, check_unused
+from ledger.core.holders import HOLDERS, role_of
+from ledger.core.keys import KeyAdded, Signer, check_unused, ring_rows
 from ledger.core.ledgers import LEDGER, by_authority, check_backing, check_was, class_limits, limits_row, member_account
 from ledger.core.refusals import Refused
 from ledger.core.state import Noun, State
@@ -97,11 +98,12 @@ class Reinstate(NamedTuple):
 
 
 class MemberAdmitted(NamedTuple):
-    """A holder may trade."""
+    """A holder may trade. `custodian`: who acts for it, as long as it has no key of its own."""
 
     member: MemberId
     facts: Facts
     profile: FreeText | None = None
+    custodian: HolderId | None = None
 
 
 class FactsSet(NamedTuple):
@@ -113,7 +115,8 @@ class FactsSet(NamedTuple):
 
 
 class Member(NamedTuple):
-    """A member and its facts; `inside` and `sse` are 0 or 1, `facts_since` and `admitted` log indexes."""
+    """A member and its facts; `inside` and `sse` are 0 or 1, `facts_since` and `admitted` log indexes. `custodian`:
+    the holder that acts for it on all its accounts, until it has a key of its own."""
 
     id: MemberId
     kind: str
@@ -124,6 +127,7 @@ class Member(NamedTuple):
     beneficiary: MemberId | None
     facts_since: int
     admitted: int
+    custodian: HolderId | None
 
 
 MEMBERS = Noun(Member, keys=1)
@@ -133,12 +137,15 @@ MEMBERS = Noun(Member, keys=1)
 
 
 def signed_admission(state: State, asked: Admit, at: At, signers: frozenset[Signer]) -> frozenset[Signer]:
-    """Who signs an admission: the administrators, and the member with the key that is registered."""
+    """Who signs an admission: the administrators, and the member with the key that is registered, or its custodian."""
     used = by_authority(state, "admit", signers)
     new = registered_by_admission(asked, at.id)
     if not new <= signers:
         raise Refused("signatures_missing", needed="the new member's own key")
-    return used | new
+    acting = frozenset(signer for signer in signers if signer.holder == asked.custodian)
+    if asked.custodian and not acting:
+        raise Refused("signatures_missing", needed="a key of the custodian")
+    return used | new | acting
 
 
 def registered_by_admission(asked: Admit, id: InstructionId) -> frozenset[Signer]:
@@ -152,23 +159,23 @@ def new_keys(asked: Admit) -> list[bytes]:
 
 
 def admit(state: State, asked: Admit, at: At, signers: frozenset[Signer]) -> list[Any]:
-    """Decide: the member, its key, its first account with the limits of its class."""
-    if asked.key is None:  # a custodian's member: custody comes with grants
-        raise Refused("custody_unavailable")
-    check_unused(state, [asked.key])
+    """Decide: the member, its key, if it has one, its first account with the limits of its class."""
+    check_unused(state, new_keys(asked))
+    if asked.custodian and role_of(state, asked.custodian) != "custodian":
+        raise Refused("custodian_unknown")
     _check_facts(state, asked.facts)
     floor, ceiling = class_limits(state, asked.class_)
     member = MemberId(at.id)
     return [
-        MemberAdmitted(member, asked.facts, asked.profile),
-        KeyAdded(HolderId(at.id), asked.key),
+        MemberAdmitted(member, asked.facts, asked.profile, asked.custodian),
+        *(KeyAdded(HolderId(at.id), key) for key in new_keys(asked)),
         AccountOpened(AccountId(at.id), "member", floor, ceiling, member, asked.class_),
     ]
 
 
 def member_admitted(state: State, event: MemberAdmitted, at: At) -> None:
     """Evolve: the member's row."""
-    state.put(MEMBERS, _member(event.member, event.facts, at.log_index, admitted=at.log_index))
+    state.put(MEMBERS, _member(event.member, event.facts, at.log_index, at.log_index, event.custodian))
 
 
 def open_account(state: State, asked: OpenAccount, at: At, signers: frozenset[Signer]) -> list[Any]:
@@ -193,9 +200,9 @@ def set_facts(state: State, asked: SetFacts, at: At, signers: frozenset[Signer])
 
 
 def facts_set(state: State, event: FactsSet, at: At) -> None:
-    """Evolve: the member's row, with the day of admission kept."""
-    admitted = state.row(MEMBERS, event.member).admitted
-    state.put(MEMBERS, _member(event.member, event.facts, at.log_index, admitted))
+    """Evolve: the member's row, with the day of admission and the custodian kept."""
+    before = state.row(MEMBERS, event.member)
+    state.put(MEMBERS, _member(event.member, event.facts, at.log_index, before.admitted, before.custodian))
 
 
 def _check_facts(state: State, facts: Facts) -> None:
@@ -205,9 +212,9 @@ def _check_facts(state: State, facts: Facts) -> None:
         raise Refused("facts_invalid", what="beneficiary: no such member")
 
 
-def _member(id: MemberId, facts: Facts, index: int, admitted: int) -> Member:
+def _member(id: MemberId, facts: Facts, index: int, admitted: int, custodian: HolderId | None) -> Member:
     return Member(id, facts.kind, int(facts.inside), int(facts.sse), facts.place, facts.sector, facts.beneficiary,
-                  index, admitted)  # fmt: skip
+                  index, admitted, custodian)  # fmt: skip
 
 
 # --- limits and status
@@ -246,6 +253,8 @@ def beneficiary(asked: Admit | SetFacts, *_: Any) -> list[tuple[Noun[Any], Any]]
     return [(MEMBERS, asked.facts.beneficiary)] if asked.facts.beneficiary else []
 
 
-def rows_of_admission(asked: Admit, *_: Any) -> list[tuple[Noun[Any], Any]]:
-    """The beneficiary and the limits of the class, for the footprint."""
-    return [*beneficiary(asked), *limits_row()]
+def rows_of_admission(asked: Admit, signers: frozenset[Signer]) -> list[tuple[Noun[Any], Any]]:
+    """The beneficiary, the limits of the class, the custodian and the keyring that begins, for the footprint."""
+    own = (signer.holder for signer in signers if asked.key is not None and signer.public == asked.key)
+    custodian: list[tuple[Noun[Any], Any]] = [(HOLDERS, asked.custodian)] if asked.custodian else []
+    return [*beneficiary(asked), *limits_row(), *custodian, *ring_rows(*own)]

@@ -7,6 +7,7 @@ ever: a second use, also within one bulk, refuses the whole instruction and name
 from typing import Annotated, Any, NamedTuple
 
 from ledger.core.accounts import ACCOUNTS, Moved, check, check_one
+from ledger.core.grants import paying, rows_of_payer
 from ledger.core.keys import Signer
 from ledger.core.refusals import Refused
 from ledger.core.state import Noun, State
@@ -73,20 +74,9 @@ class Once(NamedTuple):
 ONCE = Noun(Once, keys=2)
 
 
-def signed_by_payer(
-    state: State, asked: Transfer | TransferMany, at: At, signers: frozenset[Signer]
-) -> frozenset[Signer]:
-    """Who signs a transfer: a holder whose grant covers it. The member's own grant on its accounts is whole."""
-    account = state.get(ACCOUNTS, asked.payer)
-    member: bytes | None = account.member if account else None
-    used = [signer for signer in signers if signer.holder == member]
-    if not used:
-        raise Refused("account_unknown")
-    return signers if len(used) == len(signers) else frozenset(used)
-
-
 def transfer(state: State, asked: Transfer, at: At, signers: frozenset[Signer]) -> list[Any]:
-    """Decide: one movement, and the word it used."""
+    """Decide: one movement, the word it used, and the grant."""
+    used = paying(state, asked.payer, asked.amount, at, signers)
     _check_payee(state, asked.payer, asked.payee)
     if asked.once is not None:
         _check_once(state, asked.payer, asked.once)
@@ -96,12 +86,13 @@ def transfer(state: State, asked: Transfer, at: At, signers: frozenset[Signer]) 
     ]  # fmt: skip
     if asked.once is not None:
         events.append(OnceUsed(asked.payer, asked.once))
-    return events
+    return events + used if used else events
 
 
 def transfer_many(state: State, asked: TransferMany, at: At, signers: frozenset[Signer]) -> list[Any]:
     """Decide: a movement a leg, or nothing at all."""
     payer, legs = asked.payer, asked.legs.items
+    by_grant = paying(state, payer, sum(leg.amount for leg in legs), at, signers)
     used: set[str] = set()
     events: list[Any] = []
     for n, leg in enumerate(legs):
@@ -114,7 +105,7 @@ def transfer_many(state: State, asked: TransferMany, at: At, signers: frozenset[
             _check_once(state, payer, leg.once, n)
             events.append(OnceUsed(payer, leg.once))
     check(state, ((payer, leg.payee, leg.amount) for leg in legs))
-    return events
+    return events + by_grant if by_grant else events
 
 
 def _check_payee(state: State, payer: AccountId, payee: AccountId, leg: int | None = None) -> None:
@@ -140,12 +131,14 @@ def once_used(state: State, event: OnceUsed, at: At) -> None:
     state.put(ONCE, Once(event.account, event.once, at.id, at.log_index))
 
 
-def once_of(asked: Transfer, *_: Any) -> list[tuple[Noun[Any], Any]]:
-    """The row that a transfer's word refers to, for the footprint."""
-    return [(ONCE, (asked.payer, asked.once))] if asked.once is not None else []
+def rows_of_transfer(asked: Transfer, signers: frozenset[Signer]) -> list[tuple[Noun[Any], Any]]:
+    """The rows that a transfer's word and its signers refer to, for the footprint."""
+    rows = rows_of_payer(asked.payer, signers)
+    return [*rows, (ONCE, (asked.payer, asked.once))] if asked.once is not None else rows
 
 
-def rows_of_legs(asked: TransferMany, *_: Any) -> list[tuple[Noun[Any], Any]]:
-    """The rows that the legs refer to, for the footprint."""
+def rows_of_legs(asked: TransferMany, signers: frozenset[Signer]) -> list[tuple[Noun[Any], Any]]:
+    """The rows that the legs and their signers refer to, for the footprint."""
     rows: list[tuple[Noun[Any], Any]] = [(ACCOUNTS, leg.payee) for leg in asked.legs.items]
-    return rows + [(ONCE, (asked.payer, leg.once)) for leg in asked.legs.items if leg.once is not None]
+    rows += [(ONCE, (asked.payer, leg.once)) for leg in asked.legs.items if leg.once is not None]
+    return rows + rows_of_payer(asked.payer, signers)

@@ -9,18 +9,21 @@ import hashlib
 from typing import Any, NamedTuple
 
 from ledger.core.forms import BadForm
+from ledger.core.keyrings import KeyRotated
 from ledger.core.keys import KeyAdded, Signer
-from ledger.core.ledgers import LedgerOpened
 from ledger.core.machine import BY_KIND, FORMS, LEGS, read_event
+from ledger.core.recoveries import RecoveryCompleted
 from ledger.core.words import HolderId
 from ledger.log import checkpoint, entry, instruction, keys, merkle, salted
 from ledger.log.malformed import Malformed
+from ledger.receipts.known import KeyNote, Known
 from ledger.receipts.making import RECEIPT
 from ledger.receipts.plain import ReceiptError, array, hashes, integer, parse, record, text
 
 __all__ = ["ReceiptError", "Shown", "verify"]
 
 ENTRY_NAMES = ("log_index", "entry", "path")
+KEY_EVENTS = (KeyAdded, KeyRotated, RecoveryCompleted)  # which make a key of a member's or delegate's live
 
 
 class Shown(NamedTuple):
@@ -36,44 +39,6 @@ class Shown(NamedTuple):
     texts: tuple[tuple[str, str], ...]
     events: tuple[Any, ...]
     checkpoint: checkpoint.Checkpoint
-
-
-class _Known:
-    """What the key entries have shown so far: who may sign, with which key, from which log index on."""
-
-    def __init__(self, genesis: LedgerOpened):
-        self.operator = genesis.operator
-        holders = (*genesis.administrators, genesis.clerk)
-        self.special = {holder for holder, _ in holders}
-        self.live = [(Signer(holder, key), 0) for holder, key in holders]
-        self.publics = {genesis.operator, *(key for _, key in holders)}
-
-    def key_of(self, holder: bytes, key_id: bytes, name: str, before: int) -> bytes | None:
-        """The holder's key with this ID, if an entry before this log index made it live."""
-        for signer, since in self.live:
-            if signer.holder == holder and since < before and keys.key_id(name, signer.public) == key_id:
-                return signer.public
-        return None
-
-    def add(self, signer: Signer, since: int, where: str) -> None:
-        """A key that an entry after the genesis makes live; raises ReceiptError where it cannot have."""
-        if signer.holder in self.special:
-            raise ReceiptError(f"{where}: a key of an administrator or the clerk is shown by its note alone")
-        if not keys.registrable(signer.public):
-            raise ReceiptError(f"{where}: not a point that a key may be")
-        if signer.public in self.publics:
-            raise ReceiptError(f"{where}: the key has been registered before")
-        self.publics.add(signer.public)
-        self.live.append((signer, since))
-
-    def check_needed(self, signers: frozenset[Signer], log_index: int) -> None:
-        """Raise ReceiptError unless each key entry after the genesis lies before the entry, and is what made a key
-        of its signers live."""
-        for signer, since in self.live:
-            if since >= max(log_index, 1):
-                raise ReceiptError(f"keys: entry {since} does not lie before entry {log_index}, whose keys these are")
-            if since and signer not in signers:
-                raise ReceiptError(f"keys: nothing here is signed by the key of entry {since}")
 
 
 def verify(octets: bytes, origin: str, identity: bytes) -> Shown:
@@ -96,12 +61,14 @@ class _Verifier:
 
     def shown(self) -> Shown:
         known = self._keys()
-        signed = checkpoint.verify(self.note, self.origin, known.operator)
-        return self._main(known, signed)
+        main = self._main(known)
+        known.check_end()
+        checkpoint.verify(self.note, self.origin, known.operator)
+        return main
 
     # --- what made the keys live
 
-    def _keys(self) -> _Known:
+    def _keys(self) -> Known:
         entries = array(self.receipt["keys"], "keys")
         if not entries:
             raise ReceiptError("keys: the genesis is missing")
@@ -109,13 +76,14 @@ class _Verifier:
         last = 0
         for n, given in enumerate(entries[1:], 1):
             where = f"keys.{n}"
-            index = self._key_event(known, given, where)
+            by_note = isinstance(given, dict) and "note" in given
+            index = self._key_note(known, given, where) if by_note else self._key_event(known, given, where)
             if index <= last:
                 raise ReceiptError(f"{where}: not in log order, or repeated")
             last = index
         return known
 
-    def _genesis(self, given: Any) -> _Known:
+    def _genesis(self, given: Any) -> Known:
         where = "keys.0"
         index, found = self._entry(record(given, where, *ENTRY_NAMES, "note"), where)
         if index != 0 or found.leaf != self.identity:
@@ -126,53 +94,57 @@ class _Verifier:
         asked, envelope = FORMS["genesis"].read(sent.object)
         if asked.origin != self.origin:
             raise ReceiptError(f"{where}: a genesis of another origin")
-        needed = BY_KIND["genesis"].registers(asked, envelope.id)
-        signers = self._signatures(sent, _Known(asked), 0, needed, where)
-        if not {signer for signer in needed if signer.holder is not None} <= signers:
+        known, needed = Known(asked), BY_KIND["genesis"].registers(asked, envelope.id)
+        if not needed <= self._signatures(sent, known, 0, needed, where):
             raise ReceiptError(f"{where}: an administrator or the clerk has not signed")
-        return _Known(asked)
+        return known
 
-    def _key_event(self, known: _Known, given: Any, where: str) -> int:
+    def _key_event(self, known: Known, given: Any, where: str) -> int:
         index, found = self._entry(record(given, where, *ENTRY_NAMES, "event"), where)
         line = self._line(given["event"], found.entry.events, where)
         event = read_event(salted.split(line)[1])
-        if not isinstance(event, KeyAdded):
+        if not isinstance(event, KEY_EVENTS):
             raise ReceiptError(f"{where}: the event makes no key live")
-        known.add(Signer(event.holder, event.key), index, where)
+        known.add_event(Signer(event.holder, event.key), index, where)
         return index
+
+    def _key_note(self, known: Known, given: Any, where: str) -> int:
+        index, found = self._entry(record(given, where, *ENTRY_NAMES, "note"), where)
+        sent = self._note(text(given["note"], where), found.entry, where)
+        known.add_note(self._signed(sent, known, index, where)[1], where)
+        return index
+
+    def _signed(self, sent: instruction.Submission, known: Known, index: int, where: str) -> tuple[Any, KeyNote]:
+        """The envelope of a note, and what it asks and who signed it, as far as keys are concerned."""
+        if sent.kind not in FORMS:
+            raise ReceiptError(f"{where}: a kind {sent.kind!r} that this program does not know")
+        asked, envelope = FORMS[sent.kind].read(sent.object)
+        new = frozenset(BY_KIND[sent.kind].registers(asked, envelope.id))
+        signers = self._signatures(sent, known, index, new, where)
+        return envelope, KeyNote(index, sent.kind, asked, envelope.id, new, signers)
 
     # --- the entry itself
 
-    def _main(self, known: _Known, signed: checkpoint.Checkpoint) -> Shown:
+    def _main(self, known: Known) -> Shown:
         given = record(self.receipt["entry"], "entry", *ENTRY_NAMES, "note")
         index, found = self._entry(given, "entry")
         sent = self._note(text(given["note"], "entry.note"), found.entry, "entry")
-        if sent.kind not in FORMS:
-            raise ReceiptError(f"entry: a kind {sent.kind!r} that this program does not know")
-        asked, envelope = FORMS[sent.kind].read(sent.object)
-        new = BY_KIND[sent.kind].registers(asked, envelope.id)
-        signers = self._signatures(sent, known, index, new, "entry")
-        known.check_needed(signers, index)
-        self._check_new(known, sent.kind, new, index)
+        if (sent.kind == "genesis") != (index == 0):
+            raise ReceiptError("entry: a genesis is the first entry, and the only one")
+        envelope, note = self._signed(sent, known, index, "entry")
+        known.add_own(note, "entry")
         return Shown(
             index,
             found.entry.time,
             sent.kind,
-            asked,
+            note.asked,
             envelope.id,
-            tuple(sorted(signers)),
-            self._legs(sent.kind, asked),
-            self._texts(sent.kind, asked),
+            tuple(sorted(note.signers)),
+            self._legs(sent.kind, note.asked),
+            self._texts(sent.kind, note.asked),
             self._events(found.entry.events),
-            signed,
+            self.claimed,
         )
-
-    def _check_new(self, known: _Known, kind: str, new: frozenset[Signer], index: int) -> None:
-        """The keys that the entry itself makes live: as of any key entry, and of a genesis only those of this one."""
-        if (kind == "genesis") != (index == 0):
-            raise ReceiptError("entry: a genesis is the first entry, and the only one")
-        for signer in new if index else ():
-            known.add(signer, index, "entry")
 
     def _legs(self, kind: str, asked: Any) -> tuple[tuple[int, Any], ...]:
         legs, last = [], -1
@@ -244,7 +216,7 @@ class _Verifier:
         return line
 
     def _signatures(
-        self, sent: instruction.Submission, known: _Known, index: int, new: frozenset[Signer], where: str
+        self, sent: instruction.Submission, known: Known, index: int, new: frozenset[Signer], where: str
     ) -> frozenset[Signer]:
         signers = set()
         for line in sent.signatures:

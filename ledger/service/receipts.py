@@ -13,15 +13,18 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from ledger.core.accounts import ACCOUNTS
-from ledger.core.keys import KEYS
+from ledger.core.keys import KEYS, NAMED, PENDING
+from ledger.core.ledgers import LEDGER, Ledger
 from ledger.core.machine import FORMS
 from ledger.log import checkpoint as checkpoints
 from ledger.log import keys, merkle, notes
 from ledger.receipts.making import KeyEntry, Proved, Reader, is_party, make, signer_names
+from ledger.service.keychains import SigningKey, asked_of, changes_back, key_entries
 from ledger.store import schema
 from ledger.store.database import Store
 from ledger.store.log import EntryRow, nodes
 from ledger.store.rows import rows_of
+from ledger.store.schema import column_names
 
 NODES = 100_000  # remembered; 32 octets each
 KEYS_MOST = 10_000  # remembered, and the entries that made them live
@@ -36,13 +39,6 @@ class Wanted(NamedTuple):
     readers: Sequence[bytes]
     row: EntryRow | None = None
     texts: Sequence[tuple[str, bytes]] = ()
-
-
-class SigningKey(NamedTuple):
-    """A key that signed: where it became live."""
-
-    since: int
-    public: bytes
 
 
 def receipt_of(
@@ -62,6 +58,7 @@ class Receipts:
         self.nodes: dict[tuple[int, int], bytes] = {}
         self.rows: dict[int, EntryRow] = {}
         self.signing_keys: dict[tuple[bytes, bytes], SigningKey] = {}
+        self.operators: dict[bytes, int] = {}  # key ID -> the entry that made it the operator's
 
     def of(self, wanted: Sequence[Wanted], checkpoint: bytes) -> list[dict[str, Any] | None]:
         """A receipt for each that is wanted, all under one checkpoint; None where no reader is a party, or the
@@ -132,7 +129,7 @@ class _Gathered:
             # A signer is shown all, so whose accounts the lines name need not be known.
             reader = Reader(name, frozenset() if name in signers else self._accounts_of(holder))
             if is_party(proved, reader):
-                return make(proved, reader, texts.get(row.log_index, []), self._keys(proved), checkpoint)
+                return make(proved, reader, texts.get(row.log_index, []), self._keys(proved, checkpoint), checkpoint)
         return None
 
     def rows(self, indexes: Iterable[int]) -> dict[int, EntryRow]:
@@ -190,14 +187,16 @@ class _Gathered:
 
     # --- what made the keys live
 
-    def _keys(self, proved: Proved) -> list[KeyEntry]:
-        """The genesis, and the entries that made each other signing key live, in log order."""
-        later = sorted(key for key in self._signing_keys(proved) if key.since not in (0, proved.log_index))
-        entries = {since: self._proved(self._key_row(since)) for since in {0, *(key.since for key in later)}}
-        shown = [KeyEntry(entries[since], _place_of(public, entries[since].events)) for since, public in later]
-        return [KeyEntry(entries[0], None), *shown]
+    def _keys(self, proved: Proved, checkpoint: bytes) -> list[KeyEntry]:
+        """The genesis, and the entries that made each other key live that counts here, in log order."""
+        needed = key_entries(self, proved.log_index, proved.note, self._operator_since(checkpoint))
+        shown = [KeyEntry(self._proved(self.key_row(0)), None)]
+        for log_index, public in needed:
+            entry = self._proved(self.key_row(log_index))
+            shown.append(KeyEntry(entry, None if public is None else _place_of(public, entry.events)))
+        return shown
 
-    def _key_row(self, log_index: int) -> EntryRow:
+    def key_row(self, log_index: int) -> EntryRow:
         """An entry that made a key live; the notes of those are never erased."""
         known = self._receipts.rows
         found = known.get(log_index)
@@ -205,21 +204,49 @@ class _Gathered:
             found = _kept(known, KEYS_MOST, log_index, self.rows([log_index])[log_index])
         return found
 
-    def _signing_keys(self, proved: Proved) -> list[SigningKey]:
-        """Each key that signed the note."""
-        lines = notes.open_note(proved.note)[1]
-        return [self._signing_key(line) for line in lines]
-
-    def _signing_key(self, line: notes.SignatureLine) -> SigningKey:
+    def signing_key(self, line: notes.SignatureLine) -> SigningKey:
+        """The key that made a signature line."""
         known, holder = self._receipts.signing_keys, bytes.fromhex(line.name[-32:])
-        if (holder, line.key_id) not in known:
-            table = schema.PROJECTIONS[KEYS]
-            wanted = select(table.c.since, table.c.public).where(
-                table.c.ledger_id == self._ledger_id, table.c.holder == holder
-            )
-            for since, public in self._connection.execute(wanted):
-                _kept(known, KEYS_MOST, (holder, keys.key_id(line.name, public)), SigningKey(since, public))
-        return known[holder, line.key_id]
+        found = known.get((holder, line.key_id))
+        if found is None:
+            status, found = self._read_signing_key(holder, line)
+            if status != PENDING:  # one that a recovery names is to become live elsewhere
+                _kept(known, KEYS_MOST, (holder, line.key_id), found)
+        return found
+
+    def _read_signing_key(self, holder: bytes, line: notes.SignatureLine) -> tuple[str, SigningKey]:
+        table, named = schema.PROJECTIONS[KEYS], schema.PROJECTIONS[NAMED]
+        own = select(table).where(table.c.ledger_id == self._ledger_id, table.c.holder == holder)
+        given = select(named.c.id).where(named.c.ledger_id == self._ledger_id, named.c.id == holder)
+        by_note = self._connection.execute(given).first() is not None
+        for row in self._connection.execute(own):
+            if keys.key_id(line.name, row.public) == line.key_id:
+                return row.status, SigningKey(row.since, row.public, by_note)
+        raise LookupError(f"no key of {line.name}")
+
+    def changes_of_administrators(self) -> list[int]:
+        """The log indexes of all changes of the administrators."""
+        return changes_back(self.key_row, self._ledger().administrators_since)
+
+    def index_of(self, id: bytes) -> int:
+        """The log index of an instruction."""
+        table = schema.entry
+        wanted = select(table.c.log_index).where(table.c.ledger_id == self._ledger_id, table.c.id == id)
+        return int(self._connection.execute(wanted).scalar_one())
+
+    def _operator_since(self, checkpoint: bytes) -> int:
+        """The entry that gave the operator the key which signed this checkpoint first."""
+        known, signed = self._receipts.operators, notes.open_note(checkpoint)[1][0]
+        if signed.key_id not in known:
+            for log_index in [*changes_back(self.key_row, self._ledger().operator_since), 0]:
+                public = asked_of(self.key_row(log_index)).operator
+                _kept(known, KEYS_MOST, keys.key_id(signed.name, public), log_index)
+        return known[signed.key_id]
+
+    def _ledger(self) -> Ledger:
+        table = schema.PROJECTIONS[LEDGER]
+        wanted = select(*(table.c[name] for name in column_names(LEDGER))).where(table.c.ledger_id == self._ledger_id)
+        return Ledger(*self._connection.execute(wanted).one())
 
 
 def _member_in(row: EntryRow) -> bytes:
@@ -232,4 +259,4 @@ def _member_in(row: EntryRow) -> bytes:
 def _place_of(public: bytes, events: tuple[bytes, ...]) -> int:
     """Which event line makes this key live."""
     written = f'"key":"{keys.encode(public)}"'.encode()
-    return next(n for n, line in enumerate(events) if b'"event":"key_added"' in line and written in line)
+    return next(n for n, line in enumerate(events) if written in line)

@@ -10,9 +10,14 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from ledger.core.cancels import Cancel
+from ledger.core.grants import EndGrant, GiveGrant
+from ledger.core.holders import RegisterHolder
+from ledger.core.keyrings import AddKey, ForceRevokeKey, RevokeKey, RotateKey
 from ledger.core.ledgers import Ledger, LedgerOpened, SetPolicy
 from ledger.core.machine import BY_KIND, MONTH, Verified
 from ledger.core.members import Admit, Facts, OpenAccount, Reinstate, SetFacts, SetLimits, Suspend
+from ledger.core.offices import SetAdministrators, SetClerk, SetOperator
+from ledger.core.recoveries import DELAYED_S, WAIT_S, CompleteRecovery, Recover, Veto
 from ledger.core.transfers import Leg, Transfer, TransferMany
 from ledger.files.amounts import decimal_text
 from ledger.log import keys, salted
@@ -45,14 +50,32 @@ def words(ledger: Ledger, instruction: Verified, texts: Iterable[tuple[str, byte
 
 def _signed(ledger: Ledger, instruction: Verified) -> str:
     kind = instruction.kind
+    if BY_KIND[kind].window != MONTH:
+        return SIGNED.get(kind, "The member whose account pays signs it, or a holder that it has given a grant.")
     if kind == "genesis":
         return "Every administrator and the clerk sign it."
-    if BY_KIND[kind].window == MONTH:
-        authority = json.loads(ledger.authority)
-        _, k = authority.get(kind, authority["any"])
-        also = ", and the new member with its own key" if instruction.kind == "admit" else ""
-        return f"{k} of the administrators sign it{also}."
-    return "You alone sign it." if kind == "cancel" else "The member whose account pays signs it."
+    authority = json.loads(ledger.authority)
+    _, k = authority.get(kind, authority["any"])
+    return f"{k} of the administrators sign it{ALSO.get(kind, '')}."
+
+
+SIGNED = {
+    "cancel": "You alone sign it.",
+    "add_key": "The holder signs it with a live key, and with the new one.",
+    "rotate_key": "The holder signs it with a live key no younger than the old one, and with the new one.",
+    "revoke_key": "The holder signs it with that key, or with an older one.",
+    "veto": "The holder signs it, with any key that is live or that the administrators have ended.",
+    "complete_recovery": "The holder signs it with the new key.",
+    "give_grant": "The account's member signs it.",
+    "end_grant": "The account's member signs it.",
+}
+ALSO = {
+    "admit": ", and the new member with its own key, or its custodian",
+    "register_holder": ", and the new holder with its own key",
+    "recover": ", and the holder with the new key",
+    "set_clerk": ", and the clerk with the new key",
+    "set_administrators": ", of the new ones as many as it says itself, and each who is new with the key named",
+}
 
 
 # --- the kinds
@@ -67,6 +90,8 @@ def _admit(asked: Admit, id: bytes, unit: Unit) -> Iterator[str]:
     yield _facts(asked.facts)
     if asked.key:
         yield f"It signs with the key {keys.encode(asked.key)}."
+    if asked.custodian:
+        yield f"It has no key of its own yet: holder {asked.custodian.hex()} acts for it on all its accounts."
 
 
 def _open_account(asked: OpenAccount, id: bytes, unit: Unit) -> Iterator[str]:
@@ -117,6 +142,89 @@ def _set_policy(asked: SetPolicy, id: bytes, unit: Unit) -> Iterator[str]:
     yield f"The policy {asked.feature} becomes {asked.body} from the next entry on, if {stands}."
 
 
+def _set_administrators(asked: SetAdministrators, id: bytes, unit: Unit) -> Iterator[str]:
+    named = ", ".join(holder.hex() for holder in asked.administrators)
+    yield f"The administrators are from then on {named}, if nobody has changed them since entry {asked.was}."
+    for kind, quorum in asked.authority:
+        yield f"{quorum.k} of them sign {'whatever is not named apart' if kind == 'any' else kind}."
+    for holder, key in asked.new or ():
+        yield f"New is {holder.hex()}, with the key {keys.encode(key)}."
+
+
+def _set_operator(asked: SetOperator, id: bytes, unit: Unit) -> Iterator[str]:
+    yield (
+        f"Checkpoints are signed with the key {keys.encode(asked.operator)} from then on, "
+        f"if nobody has changed it since entry {asked.was}."
+    )
+
+
+def _set_clerk(asked: SetClerk, id: bytes, unit: Unit) -> Iterator[str]:
+    yield (
+        f"The clerk {asked.clerk.holder.hex()} signs with the key {keys.encode(asked.clerk.key)} alone from then on, "
+        f"if nobody has changed it since entry {asked.was}."
+    )
+
+
+def _register_holder(asked: RegisterHolder, id: bytes, unit: Unit) -> Iterator[str]:
+    yield f"A holder is registered as {asked.role}, with the id {id.hex()}."
+    yield f"It signs with the key {keys.encode(asked.key)}."
+
+
+def _add_key(asked: AddKey, id: bytes, unit: Unit) -> Iterator[str]:
+    yield f"Holder {asked.holder.hex()} signs with the key {keys.encode(asked.key)}, too, from then on."
+
+
+def _rotate_key(asked: RotateKey, id: bytes, unit: Unit) -> Iterator[str]:
+    yield (
+        f"Holder {asked.holder.hex()} signs with the key {keys.encode(asked.key)} from then on, "
+        f"in place of {keys.encode(asked.old)}, which counts no more."
+    )
+
+
+def _revoke_key(asked: RevokeKey | ForceRevokeKey, id: bytes, unit: Unit) -> Iterator[str]:
+    yield f"The key {keys.encode(asked.key)} of holder {asked.holder.hex()} counts no more, and never again."
+
+
+def _recover(asked: Recover, id: bytes, unit: Unit) -> Iterator[str]:
+    yield (
+        f"Holder {asked.holder.hex()} is to sign with the key {keys.encode(asked.key)} alone. Its payments stop at "
+        f"once; after {WAIT_S // 86_400} days the new key can complete this, unless a live key of the holder vetoes it."
+    )
+
+
+def _veto(asked: Veto, id: bytes, unit: Unit) -> Iterator[str]:
+    yield (
+        f"The recovery {asked.recovery.hex()} of holder {asked.holder.hex()} comes to nothing; "
+        f"by a key that the administrators have ended, it is delayed to {DELAYED_S // 86_400} days instead."
+    )
+
+
+def _complete_recovery(asked: CompleteRecovery, id: bytes, unit: Unit) -> Iterator[str]:
+    yield (
+        f"Holder {asked.holder.hex()} signs with the key {keys.encode(asked.key)} alone from then on: "
+        "all its other keys are dead, and its payments go on."
+    )
+
+
+def _give_grant(asked: GiveGrant, id: bytes, unit: Unit) -> Iterator[str]:
+    stands = "it has none yet" if asked.was is None else f"nobody has changed its grant since entry {asked.was}"
+    kinds = ", ".join(asked.kinds)
+    yield f"Holder {asked.holder.hex()} may do with account {asked.account.hex()}: {kinds}; if {stands}."
+    bounds = (("a payment", asked.payment), ("a day", asked.day), ("a month", asked.month))
+    for name, bound in bounds:
+        if bound is not None:
+            yield f"At most {unit.text(bound)} {name}."
+    if asked.until is not None:
+        yield f"Until {asked.until} (Unix seconds)."
+
+
+def _end_grant(asked: EndGrant, id: bytes, unit: Unit) -> Iterator[str]:
+    yield (
+        f"Holder {asked.holder.hex()} may do nothing more with account {asked.account.hex()}, "
+        f"if nobody has changed its grant since entry {asked.was}."
+    )
+
+
 def _transfer(asked: Transfer, id: bytes, unit: Unit) -> Iterator[str]:
     yield f"Account {asked.payer.hex()} pays {unit.text(asked.amount)} to account {asked.payee.hex()}{_marks(asked)}."
 
@@ -152,6 +260,19 @@ WORDS: dict[str, Callable[[Any, bytes, Unit], Iterator[str]]] = {
     "suspend": _suspend,
     "reinstate": _reinstate,
     "set_policy": _set_policy,
+    "set_administrators": _set_administrators,
+    "set_operator": _set_operator,
+    "set_clerk": _set_clerk,
+    "register_holder": _register_holder,
+    "add_key": _add_key,
+    "rotate_key": _rotate_key,
+    "revoke_key": _revoke_key,
+    "force_revoke_key": _revoke_key,
+    "recover": _recover,
+    "veto": _veto,
+    "complete_recovery": _complete_recovery,
+    "give_grant": _give_grant,
+    "end_grant": _end_grant,
     "transfer": _transfer,
     "transfer_many": _transfer_many,
     "cancel": _cancel,

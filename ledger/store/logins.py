@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from ledger.core.keys import KEYS
+from ledger.core.keys import ALIVE, KEYS
 from ledger.core.ledgers import LEDGER
 from ledger.store import schema
 from ledger.store.database import Store
@@ -103,7 +103,7 @@ def is_live(store: Store, ledger_id: int, public: bytes) -> bool:
     keys = schema.PROJECTIONS[KEYS]
     wanted = select(keys.c.status).where(keys.c.ledger_id == ledger_id, keys.c.public == public)
     with store.read() as connection:
-        return connection.execute(wanted).scalar_one_or_none() == "live"
+        return connection.execute(wanted).scalar_one_or_none() in ALIVE
 
 
 def administrators(store: Store, ledger_id: int) -> frozenset[bytes]:
@@ -114,14 +114,14 @@ def administrators(store: Store, ledger_id: int) -> frozenset[bytes]:
 
 def _has_live_key(connection: Connection, ledger_id: int, holder: bytes) -> bool:
     keys = schema.PROJECTIONS[KEYS]
-    where = (keys.c.ledger_id == ledger_id, keys.c.holder == holder, keys.c.status == "live")
+    where = (keys.c.ledger_id == ledger_id, keys.c.holder == holder, keys.c.status.in_(ALIVE))
     return connection.execute(select(keys.c.public).where(*where).limit(1)).first() is not None
 
 
 def live_keys(connection: Connection, ledger_id: int, holders: Collection[bytes]) -> list[tuple[bytes, bytes]]:
     """Holder and public key of each key of these holders that counts now."""
     keys = schema.PROJECTIONS[KEYS]
-    where = (keys.c.ledger_id == ledger_id, keys.c.holder.in_(sorted(holders)), keys.c.status == "live")
+    where = (keys.c.ledger_id == ledger_id, keys.c.holder.in_(sorted(holders)), keys.c.status.in_(ALIVE))
     found = connection.execute(select(keys.c.holder, keys.c.public).where(*where))
     return [(bytes(holder), bytes(public)) for holder, public in found]
 

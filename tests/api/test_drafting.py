@@ -10,13 +10,14 @@ from werkzeug.test import TestResponse
 from ledger.api import grammar
 from ledger.client.writing import signature_line
 from ledger.core.machine import BY_KIND, FORMS
+from ledger.core.recoveries import WAIT_S
 from ledger.core.words import HolderId
 from ledger.log import instruction, keys
 from ledger.service.preparing import PREPARED
 from ledger.service.wording import WORDS
 from tests.api.desk import BASE, Desk, check_problem
 from tests.tables import dump
-from tests.territory import seed
+from tests.territory import public, seed
 
 NOWHERE = "0192f3a87c0b7e1a9d2c4b5a69788796"
 FACTS = {"kind": "business", "inside": True, "sse": True, "place": "ES/08215", "sector": "nace2.1/10.71"}
@@ -67,28 +68,87 @@ def fields_of(desk: Desk, kind: str, payer: bytes, payee: bytes) -> dict[str, An
         "transfer_many": {"payer": account, "legs": [
             {"payee": payee.hex(), "amount": 1, "once": "w1"}, {"payee": payee.hex(), "amount": 2}]},
         "cancel": {"target": NOWHERE},
+        **fields_of_keys(desk, payer, payee),
     }  # fmt: skip
     return asked[kind]
+
+
+def key(label: str) -> str:
+    return keys.encode(public(label))
+
+
+def fields_of_keys(desk: Desk, payer: bytes, payee: bytes) -> dict[str, dict[str, Any]]:
+    """What somebody asks of the kinds that change keys, holders, grants and offices."""
+    account, own, other = payer.hex(), key("member 0"), key("new")
+    (one, _), (two, _), _ = desk.territory.administrators
+    clerk = desk.territory.clerk[0].hex()
+    return {
+        "register_holder": {"role": "delegate", "key": other, "profile": "Nil"},
+        "add_key": {"holder": account, "key": other},
+        "rotate_key": {"holder": account, "old": own, "key": other},
+        "revoke_key": {"holder": account, "key": own},
+        "force_revoke_key": {"holder": account, "key": own, "reason": "found in a bag"},
+        "recover": {"holder": account, "key": other, "reason": "lost at sea"},
+        "veto": {"recovery": NOWHERE, "holder": account},
+        "complete_recovery": {"recovery": NOWHERE, "holder": account, "key": other},
+        "give_grant": {"account": account, "holder": payee.hex(), "kinds": ["read", "transfer"], "payment": 5, "day": 7,
+                       "month": 9, "until": 1_900_000_000},
+        "end_grant": {"account": account, "holder": payee.hex(), "was": 3},
+        "set_administrators": {"administrators": [one.hex(), two.hex()], "authority": {"any": ["administrators", 1]},
+                               "was": 0, "reason": "one has left"},
+        "set_operator": {"operator": other, "was": 0, "reason": "a new machine"},
+        "set_clerk": {"clerk": {"holder": clerk, "key": other}, "was": 0, "reason": "a new machine"},
+    }  # fmt: skip
+
+
+OF_MEMBERS = ("transfer", "transfer_many", "cancel", "add_key", "rotate_key", "revoke_key", "veto", "complete_recovery",
+              "give_grant", "end_grant")  # fmt: skip
+
+
+def made_ready(desk: Desk, kind: str, payer: bytes, payee: bytes) -> dict[str, Any]:
+    """Fields of a kind, after what must have come before it."""
+    own = {"holder": payer.hex(), "key": key("new")}
+
+    def before(first: str) -> bytes:
+        signers = [(payer, seed("member 0"))] if first in OF_MEMBERS else [*desk.territory.administrators[:2]]
+        if first == "recover":
+            signers.append((payer, seed("new")))
+        token = desk.token(payer) if first in OF_MEMBERS else desk.administrator()
+        draft = draft_of(desk, first, fields_of(desk, first, payer, payee), token)
+        assert desk.submit(submission(desk, draft, *signers)).status_code == 201
+        return bytes.fromhex(draft["id"])
+
+    if kind == "reinstate":
+        before("suspend")
+        return fields_of(desk, kind, payer, payee) | {"was": 3}
+    if kind == "end_grant":
+        before("give_grant")
+    if kind in ("veto", "complete_recovery"):
+        recovery = {"recovery": before("recover").hex(), "holder": payer.hex()}
+        desk.territory.clock.now += WAIT_S
+        return recovery if kind == "veto" else {**recovery, **own}
+    return fields_of(desk, kind, payer, payee)
+
+
+def who_signs(desk: Desk, kind: str, payer: bytes, id: bytes) -> list[tuple[bytes, bytes]]:
+    """Everybody with a part in it, and its key."""
+    if kind == "complete_recovery":
+        return [(payer, seed("new"))]
+    signers = [(payer, seed("member 0"))] if kind in OF_MEMBERS else list(desk.territory.administrators[:2])
+    new = {"admit": id, "register_holder": id, "set_clerk": desk.territory.clerk[0]}.get(kind, payer)
+    registers = ("admit", "register_holder", "set_clerk", "add_key", "rotate_key", "recover")
+    return [*signers, (new, seed("new"))] if kind in registers else list(signers)
 
 
 @pytest.mark.parametrize("kind", PREPARED)
 def test_every_kind_is_prepared_previewed_signed_and_accepted(desk: Desk, kind: str) -> None:
     payer, payee = desk.territory.members(2)
-    if kind == "reinstate":
-        first = draft_of(desk, "suspend", fields_of(desk, "suspend", payer, payee), desk.administrator())
-        assert desk.submit(submission(desk, first, *desk.territory.administrators[:2])).status_code == 201
-    fields = fields_of(desk, kind, payer, payee) | ({"was": 3} if kind == "reinstate" else {})
-    for_members = kind in ("transfer", "transfer_many", "cancel")
-    token = desk.token(payer) if for_members else desk.administrator()
+    fields = made_ready(desk, kind, payer, payee)
+    token = desk.token(payer) if kind in OF_MEMBERS else desk.administrator()
     draft = draft_of(desk, kind, fields, token)
-    signers: list[tuple[bytes, bytes]] = list(desk.territory.administrators[:2])
-    if for_members:
-        signers = [(payer, desk.territory.seeds[payer])]
-    if kind == "admit":
-        signers.append((bytes.fromhex(draft["id"]), seed("new")))
     foreseen = preview(desk, token, unsigned(draft))
     assert foreseen.status_code == 200 and foreseen.json is not None, foreseen.text
-    octets = submission(desk, draft, *signers)
+    octets = submission(desk, draft, *who_signs(desk, kind, payer, bytes.fromhex(draft["id"])))
     receipt = desk.submit(octets)
     assert receipt.status_code == 201 and receipt.json is not None, receipt.text
     assert foreseen.json["status"] == 201
@@ -129,7 +189,7 @@ def test_words_for_a_baker(desk: Desk) -> None:
         "and uses the word 2026/1, which it can use once.",
         "Kept beside the log as its evidence: \\ é",
         'Kept beside the log as its memo: rent of "May"',
-        "The member whose account pays signs it.",
+        "The member whose account pays signs it, or a holder that it has given a grant.",
         "It can be logged until 2026-11-18 11:16:40 UTC, and never later.",
     ]
     found = preview(desk, token, unsigned(draft)).json
@@ -142,7 +202,8 @@ def test_words_for_a_baker(desk: Desk) -> None:
 def test_words_say_how_many_administrators(desk: Desk) -> None:
     payer, payee = desk.territory.members(2)
     for kind, said in (("suspend", "2 of the administrators sign it."),
-                       ("admit", "2 of the administrators sign it, and the new member with its own key.")):  # fmt: skip
+                       ("admit", "2 of the administrators sign it, and the new member with its own key, or its "
+                        "custodian.")):  # fmt: skip
         assert draft_of(desk, kind, fields_of(desk, kind, payer, payee), desk.token(payer))["words"][-2] == said
 
 

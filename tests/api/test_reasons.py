@@ -1,18 +1,17 @@
 """The one table of reasons and statuses is complete, and every row of it is fit to be read."""
 
+from pathlib import Path
+
 from ledger.api import reasons
 from ledger.core import refusals
 from tests.api.desk import Desk
 
-
-def test_every_refusal_of_the_core_has_a_status() -> None:
-    assert sorted(reasons.STATUSES) == sorted(reason.name for reason in refusals.REASONS)
+PAGE = Path(__file__).parents[2] / "docs" / "refusals.md"
 
 
-def test_statuses_follow_the_checks() -> None:
-    for reason in refusals.REASONS:
-        expected = {1: 400, 3: 409}.get(reason.check, 422)
-        assert reasons.STATUSES[reason.name] == expected, reason.name
+def test_the_page_of_refusals_says_what_the_table_says() -> None:
+    rows = [f"| `{reason.name}` | {reason.check} | {reason.message} | {reason.remedy} |" for reason in refusals.REASONS]
+    assert [line for line in PAGE.read_text().splitlines() if line.startswith("| `")] == rows
 
 
 def test_no_name_is_given_twice() -> None:

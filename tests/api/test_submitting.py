@@ -184,12 +184,13 @@ def _refused_to_administrators(desk: Desk, reason: str) -> bytes:
         return territory.admission("singer", "personal", facts)[1]
     if reason == "policy_invalid":
         return territory.administer("set_policy", SetPolicy("retention", "5", 0))
-    custodian = Admit("commercial", facts._replace(sector=None), custodian=HolderId(payer))
-    return territory.administer("admit", custodian)
+    custody = Admit("commercial", facts._replace(sector=None), custodian=HolderId(payer))
+    signers = [*territory.administrators[:2], (HolderId(payer), territory.seeds[payer])]
+    return territory.draft("admit", custody).signed(signers)
 
 
 @pytest.mark.parametrize(
-    "reason", ["key_dead", "ledger_open", "custody_unavailable", "key_used", "facts_invalid", "policy_invalid",
+    "reason", ["key_dead", "ledger_open", "custodian_unknown", "key_used", "facts_invalid", "policy_invalid",
                "already_logged", "account_closed"],
 )  # fmt: skip
 def test_more_refusals(desk: Desk, reason: str) -> None:

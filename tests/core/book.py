@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from ledger.core import machine
 from ledger.core.accounts import ACCOUNTS, Account
+from ledger.core.holders import RegisterHolder
 from ledger.core.keys import LOGGED, Logged, Signer
 from ledger.core.ledgers import KeyHolder, LedgerOpened, Quorum, Territory, Unit
 from ledger.core.machine import NOUNS, Repeat, Verified
@@ -161,6 +162,21 @@ class Book:
     def members(self, count: int, **fields: Any) -> list[AccountId]:
         """Admit this many members."""
         return [self.member(f"member {n}", **fields) for n in range(count)]
+
+    def registered(self, label: str, role: Literal["delegate", "custodian", "auditor", "bank"]) -> HolderId:
+        """Register a holder; its id."""
+        id = HolderId(self.id())
+        self.keys[id] = public(label)
+        outcome = self.administer("register_holder", RegisterHolder(role, public(label)), id, id=InstructionId(id))
+        assert isinstance(outcome, int), outcome
+        return id
+
+    def in_custody(self, custodian: HolderId, **fields: Any) -> AccountId:
+        """Admit a member without a key of its own; its id."""
+        id, asked = self.id(), Admit("commercial", BUSINESS, custodian=custodian)._replace(**fields)
+        outcome = self.administer("admit", asked, custodian, id=id)
+        assert isinstance(outcome, int), outcome
+        return AccountId(id)
 
     def account(self, id: bytes) -> Account:
         return self.state.row(ACCOUNTS, AccountId(id))

@@ -13,7 +13,7 @@ from ledger.core.transfers import Leg, Transfer
 from ledger.core.words import SAFE, AccountId, Anchor, InstructionId, MovementId
 from tests.core.book import Book, uuid7
 from tests.core.test_accounts import eventful_book
-from tests.core.test_footprint import instructions
+from tests.core.test_footprint import instructions, of_keys
 
 PAYER, PAYEE, ID = (uuid7(n) for n in (1, 2, 3))
 TRANSFER = Transfer(AccountId(PAYER), AccountId(PAYEE), 3430, purpose="SUPP", ref="RF18 5390", once="a/1")
@@ -38,7 +38,7 @@ def test_the_encoder_writes_canonical_json_that_the_parser_reads_back() -> None:
 
 def test_every_kind_is_read_back_as_it_was_written() -> None:
     book = Book()
-    for instruction in instructions(book):
+    for instruction in [*instructions(book), *of_keys(Book())]:
         form, asked = FORMS[instruction.kind], instruction.asked
         envelope: Any = ENVELOPE
         if instruction.kind == "genesis":

@@ -11,10 +11,14 @@ import pytest
 
 from ledger.core.accounts import StatusSet
 from ledger.core.cancels import Cancel
-from ledger.core.keys import KEYS, Signer
-from ledger.core.ledgers import SetPolicy
+from ledger.core.grants import GiveGrant
+from ledger.core.keyrings import AddKey, ForceRevokeKey, RevokeKey, RotateKey
+from ledger.core.keys import KEYS, KEYS_MOST, Signer
+from ledger.core.ledgers import KeyHolder, Quorum, SetPolicy
 from ledger.core.machine import DAY, Verified, evolve
 from ledger.core.members import Admit, OpenAccount, SetFacts, SetLimits, Suspend
+from ledger.core.offices import SetAdministrators, SetClerk
+from ledger.core.recoveries import WAIT_S, CompleteRecovery, Recover, Veto
 from ledger.core.refusals import REASONS, Refusal, Refused
 from ledger.core.transfers import Leg, Transfer, TransferMany
 from ledger.core.words import AccountId, At, HolderId, InstructionId, Legs, MemberId
@@ -108,8 +112,6 @@ def admission_ladder(book: Book) -> Iterator[Verified | Refusal]:
     yield made(two[0], member, lone)
     yield made(*two, member)
     yield made(*two, member, lone)
-    custody = asked._replace(key=None, custodian=HolderId(member))
-    yield book.verified("admit", custody, *two, id=id)
     yield made(*two, lone)
     asked = asked._replace(key=public("a new member"))
     book.keys[id] = public("a new member")
@@ -190,6 +192,146 @@ def cancel_ladder(book: Book) -> Iterator[Verified | Refusal]:
     yield book.verified("cancel", Cancel(book.id()), one)
 
 
+def custody_ladder(book: Book) -> Iterator[Verified | Refusal]:
+    """A member without a key of its own: its custodian signs, and is one."""
+    (member,) = book.members(1)
+    two, id = book.administrators[:2], book.id()
+    custodian = book.registered("custodian", "custodian")
+    nobody = BUSINESS._replace(beneficiary=MemberId(book.id()))
+    asked = Admit("commercial", nobody, custodian=HolderId(member))
+    yield book.verified("admit", asked, *two, id=id)
+    yield book.verified("admit", asked, *two, member, id=id)
+    yield book.verified("admit", asked._replace(custodian=custodian), *two, custodian, id=id)
+    yield book.verified("admit", asked._replace(custodian=custodian, facts=BUSINESS), *two, custodian, id=id)
+
+
+def key_ladder(book: Book) -> Iterator[Verified | Refusal]:
+    """Keys of one's own: who signs, whose they are, which end which, which are new."""
+    (member,) = book.members(1)
+    holder, new = HolderId(member), public("a new key")
+    young = Signer(holder, public("a till's"))
+    book.enter("add_key", AddKey(holder, young.public), member, young)
+    rotate = RotateKey(holder, public("never registered"), new)
+    lone = Signer(holder, new)
+    yield book.verified("add_key", AddKey(holder, new), member)
+    yield book.verified("add_key", AddKey(holder, new), lone)
+    yield book.verified("revoke_key", RevokeKey(book.clerk, public("clerk")), book.clerk)
+    yield book.verified("rotate_key", rotate, young, lone)
+    yield book.verified("rotate_key", rotate._replace(old=public("member 0")), young, lone)
+    yield book.verified("rotate_key", RotateKey(holder, public("member 0"), young.public), member, young)
+    for n in range(KEYS_MOST - 2):
+        assert isinstance(book.enter("add_key", AddKey(holder, public(f"key {n}")), member,
+                                     Signer(holder, public(f"key {n}"))), int)  # fmt: skip
+    yield book.verified("add_key", AddKey(holder, new), member, lone)
+
+
+def recovery_ladder(book: Book) -> Iterator[Verified | Refusal]:
+    """A recovery: administrators and the new key, for a holder that exists and has none under way."""
+    (member,) = book.members(1)
+    two, holder, new = book.administrators[:2], HolderId(member), public("a new key")
+    nobody, used = HolderId(book.id()), public("member 0")
+    asked = Recover(holder, new, FREE_TEXT)
+    yield book.verified("recover", asked, two[0], Signer(holder, new))
+    yield book.verified("recover", asked, *two)
+    yield book.verified("recover", asked._replace(holder=book.clerk), *two, Signer(book.clerk, new))
+    yield book.verified("recover", asked._replace(holder=nobody), *two, Signer(nobody, new))
+    id = book.id()
+    assert isinstance(book.administer("recover", asked, Signer(holder, new), id=id), int)
+    yield book.verified("recover", asked._replace(key=used), *two, Signer(holder, used))
+    assert isinstance(book.enter("veto", Veto(id, holder), member), int)
+    yield book.verified("recover", asked._replace(key=used), *two, Signer(holder, used))
+
+
+def completion_ladder(book: Book) -> Iterator[Verified | Refusal]:
+    """A completion: of the recovery that is under way, in its time."""
+    (member,) = book.members(1)
+    holder, lone = HolderId(member), Signer(HolderId(member), public("a new key"))
+    id = book.id()
+    assert isinstance(book.administer("recover", Recover(holder, lone.public, FREE_TEXT), lone, id=id), int)
+    yield book.verified("complete_recovery", CompleteRecovery(book.id(), holder, lone.public), lone)
+    yield book.verified("complete_recovery", CompleteRecovery(id, holder, lone.public), lone)
+    book.time += WAIT_S
+    yield book.verified("complete_recovery", CompleteRecovery(id, holder, lone.public), lone)
+
+
+def veto_ladder(book: Book) -> Iterator[Verified | Refusal]:
+    """A veto by a barred key: of what is under way, and once."""
+    (member,) = book.members(1)
+    holder, lone = HolderId(member), Signer(HolderId(member), public("a new key"))
+    id = book.id()
+    book.administer("force_revoke_key", ForceRevokeKey(holder, public("member 0"), FREE_TEXT))
+    assert isinstance(book.administer("recover", Recover(holder, lone.public, FREE_TEXT), lone, id=id), int)
+    yield book.verified("veto", Veto(book.id(), holder), member)
+    assert isinstance(book.enter("veto", Veto(id, holder), member), int)
+    yield book.verified("veto", Veto(id, holder), member)
+
+
+def grant_ladder(book: Book) -> Iterator[Verified | Refusal]:
+    """A grant: the member signs, the holder exists, nobody was faster, the grant means something."""
+    member, other = book.members(2)
+    delegate = book.registered("delegate", "delegate")
+    asked = GiveGrant(member, HolderId(book.id()), ("transfer", "read"), until=book.time, was=7)
+    yield book.verified("give_grant", asked, other)
+    yield book.verified("give_grant", asked, member)
+    asked = asked._replace(holder=delegate)
+    yield book.verified("give_grant", asked, member)
+    asked = asked._replace(was=None)
+    yield book.verified("give_grant", asked, member)
+    asked = asked._replace(kinds=("read", "transfer"))
+    yield book.verified("give_grant", asked, member)
+    yield book.verified("give_grant", asked._replace(until=None), member)
+
+
+def delegate_ladder(book: Book) -> Iterator[Verified | Refusal]:
+    """A payment by a delegate: its grant, a recovery of the member, the grant's bounds; then as any other payment."""
+    payer, payee = book.members(2)
+    delegate = book.registered("delegate", "delegate")
+    asked = Transfer(payer, AccountId(book.id()), 900)
+    yield book.verified("transfer", asked, delegate)
+    book.enter("give_grant", GiveGrant(payer, delegate, ("transfer",), payment=500), payer)
+    yield book.verified("transfer", asked, delegate, payee)
+    holder, lone, id = HolderId(payer), Signer(HolderId(payer), public("a new key")), book.id()
+    book.administer("recover", Recover(holder, lone.public, FREE_TEXT), lone, id=id)
+    yield book.verified("transfer", asked, delegate)
+    book.enter("veto", Veto(id, holder), payer)
+    yield book.verified("transfer", asked, delegate)
+    yield book.verified("transfer", asked._replace(amount=500), delegate)
+    yield book.verified("transfer", asked._replace(amount=500, payee=payee), delegate)
+
+
+def administrators_ladder(book: Book) -> Iterator[Verified | Refusal]:
+    """New administrators: signed by the old, the new and the new keys; nobody was faster; they can govern."""
+    one, two, three = book.administrators
+    fourth = book.holder("administrator 3")
+    book.keys[fourth] = public("clerk")
+    named = (KeyHolder(fourth, public("clerk")),)
+    asked = SetAdministrators((one, two, fourth), (("any", Quorum("administrators", 3)),), 9, named)
+    yield book.verified("set_administrators", asked, one, three)
+    yield book.verified("set_administrators", asked, one, two, three)
+    yield book.verified("set_administrators", asked, one, two, fourth)
+    book.keys[fourth] = public("administrator 3")
+    asked = asked._replace(new=(KeyHolder(fourth, public("administrator 3")),))
+    yield book.verified("set_administrators", asked, one, two, fourth)
+    asked = asked._replace(was=0)
+    yield book.verified("set_administrators", asked, one, two, fourth)
+    asked = asked._replace(authority=(("any", Quorum("administrators", 2)),))
+    yield book.verified("set_administrators", asked, one, two, fourth)
+
+
+def clerk_ladder(book: Book) -> Iterator[Verified | Refusal]:
+    """A new key of the clerk's."""
+    two, new, used = book.administrators[:2], public("a new key"), public("operator")
+    nobody = HolderId(book.id())
+    asked = SetClerk(KeyHolder(nobody, new), 9)
+    yield book.verified("set_clerk", asked, *two)
+    yield book.verified("set_clerk", asked, *two, Signer(nobody, new))
+    asked = asked._replace(clerk=KeyHolder(book.clerk, used))
+    yield book.verified("set_clerk", asked, *two, Signer(book.clerk, used))
+    asked = asked._replace(clerk=KeyHolder(book.clerk, new))
+    yield book.verified("set_clerk", asked, *two, Signer(book.clerk, new))
+    yield book.verified("set_clerk", asked._replace(was=0), *two, Signer(book.clerk, new))
+
+
 # The reasons that each ladder meets, and whether it ends accepted.
 LADDERS: tuple[tuple[Ladder, tuple[str, ...], bool], ...] = (
     (octets_ladder, ("malformed", "signature_invalid"), False),
@@ -199,8 +341,21 @@ LADDERS: tuple[tuple[Ladder, tuple[str, ...], bool], ...] = (
       "payee_cannot_receive"), True),
     (closed_ladder, ("account_closed", "account_closed"), False),
     (admission_ladder,
-     ("signatures_missing", "signatures_missing", "signature_without_role", "custody_unavailable", "key_used",
-      "facts_invalid", "facts_invalid", "class_unknown"), True),
+     ("signatures_missing", "signatures_missing", "signature_without_role", "key_used", "facts_invalid",
+      "facts_invalid", "class_unknown"), True),
+    (custody_ladder, ("signatures_missing", "custodian_unknown", "facts_invalid"), True),
+    (key_ladder, ("signatures_missing", "signatures_missing", "clerk_key", "key_unknown", "key_too_young", "key_used",
+                  "keys_too_many"), False),
+    (recovery_ladder, ("signatures_missing", "signatures_missing", "clerk_key", "holder_unknown", "recovery_pending",
+                       "key_used"), False),
+    (completion_ladder, ("recovery_unknown", "recovery_early"), True),
+    (veto_ladder, ("recovery_unknown", "veto_spent"), False),
+    (grant_ladder, ("account_unknown", "holder_unknown", "superseded", "grant_invalid", "grant_invalid"), True),
+    (delegate_ladder, ("account_unknown", "signature_without_role", "payments_stopped", "grant_exceeded",
+                       "payee_unknown"), True),
+    (administrators_ladder,
+     ("signatures_missing", "signatures_missing", "key_used", "superseded", "administrators_invalid"), True),
+    (clerk_ladder, ("signatures_missing", "holder_unknown", "key_used", "superseded"), True),
     (account_ladder, ("member_unknown", "class_unknown"), True),
     (facts_ladder, ("member_unknown", "superseded", "facts_invalid"), True),
     (limits_ladder, ("member_account_unknown", "superseded", "limits_invalid", "account_closed"), False),

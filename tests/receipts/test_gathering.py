@@ -23,7 +23,8 @@ def lived(database_url: str) -> Any:
 
 
 def test_a_round_trip_for_every_kind_and_reader(lived: Lived) -> None:
-    first, second, third = (holder for holder, _ in lived.administrators)
+    first, second, fourth = (holder for holder, _ in lived.administrators)
+    third = lived.former[0]
     readers = {
         "genesis": [first, second, third, lived.clerk[0]],
         "admit": [first, second, lived.baker],
@@ -33,9 +34,18 @@ def test_a_round_trip_for_every_kind_and_reader(lived: Lived) -> None:
         "transfer": [lived.baker, lived.miller],
         "transfer_many": [lived.baker, lived.miller],
         "cancel": [lived.miller],
+        "register_holder": [first, second, lived.delegate],
+        **{kind: [lived.miller] for kind in ("add_key", "rotate_key", "revoke_key")},
+        **{kind: [lived.miller, lived.delegate] for kind in ("give_grant", "end_grant")},
+        **{kind: [first, second, lived.baker] for kind in ("force_revoke_key", "recover")},
+        **{kind: [lived.baker] for kind in ("veto", "complete_recovery")},
+        "set_administrators": [first, second, fourth],
+        "set_operator": [second, fourth],
+        "set_clerk": [first, fourth, lived.clerk[0]],
     }  # fmt: skip
     assert set(readers) == {kind.name for kind in KINDS}
-    everybody = [first, second, third, lived.clerk[0], lived.baker, lived.miller, lived.clock.id()]
+    everybody = [first, second, third, fourth, lived.clerk[0], lived.baker, lived.miller, lived.delegate,
+                 lived.auditor, lived.clock.id()]  # fmt: skip
     for kind, parties in readers.items():
         for reader in everybody:
             if reader in parties:

@@ -315,7 +315,7 @@ def test_the_entry_itself_is_not_repeated_among_the_keys() -> None:
         index = forge.add(note, made)
         return forge.receipt(index, note, [{**forge.shown(index), "event": forge.line(made, 0)}])
 
-    refuse_forged(forged, "does not lie before")
+    refuse_forged(forged, "nothing here is signed by the key of entry 1")
 
 
 def test_a_key_entry_that_nothing_needs_is_refused() -> None:
@@ -351,7 +351,7 @@ def test_an_event_that_makes_no_key_live_is_no_key_entry() -> None:
 
 def test_a_kind_of_another_release_is_refused() -> None:
     def forged(forge: Forge) -> bytes:
-        note = signed("set_operator", PAYMENT, (ADMINISTRATOR, "admin 0"))
+        note = signed("sell_soul", PAYMENT, (ADMINISTRATOR, "admin 0"))
         return forge.receipt(forge.add(note, [b"unseen"]), note, [])
 
     refuse_forged(forged, "kind")
