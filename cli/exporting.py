@@ -107,11 +107,9 @@ def export(session: Session, folder: Path, with_instructions: bool, with_persona
     private = private_folder(folder)
     if with_personal_data and not with_instructions:
         raise Misused("--with-personal-data goes with --with-instructions")
-    if session.settings.server is not None:
+    if (client := session.named_server) is not None:
         if with_instructions:
             raise Misused("a server does not give the instructions away: leave --server out and name the database")
-        client = session.server
-        assert client is not None
         _export(session, folder, ServerLog(client), None)
         if private.exists():
             say(f"{private} was not written on, as a server does not give the instructions away")

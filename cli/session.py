@@ -132,6 +132,11 @@ class Session:
                 raise Misused(str(error)) from error
         return self._client
 
+    @property
+    def named_server(self) -> Client | None:
+        """The server that --server names, or None where the database is read."""
+        return self.server if self.settings.server is not None else None
+
     def _server_of_file(self) -> str | None:
         file = sqlite_file(parse_url(self.settings.url))
         return server_of(file) if file is not None else None

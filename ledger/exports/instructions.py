@@ -1,6 +1,7 @@
 """What refills a database, in a folder of its own beside the public log: notes, legs, event lines, and free texts if
 they are wanted. It is for the operator alone, and never published."""
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -40,8 +41,8 @@ class Instructions(Protocol):
 
 def private_folder(site: Path) -> Path:
     """Where the instructions of a site's log stand: beside it, never in it."""
-    whole = site.absolute()
-    return whole.with_name(f"{whole.name}.private")
+    whole = os.path.abspath(site)
+    return Path(f"{whole}.private")
 
 
 class PrivateFolder:
