@@ -15,8 +15,10 @@ from ledger.store.log import EntryRow, Head
 from tests.memory import Rows, replay, rows_of_state
 from tests.tables import entries, projected
 
-MONTH_KINDS = ("genesis", "admit", "open_account", "set_limits", "set_facts", "suspend", "reinstate", "set_policy",
-               "register_holder", "force_revoke_key", "recover", "set_administrators", "set_operator", "set_clerk")  # fmt: skip
+MONTH_KINDS = (
+    "genesis", "admit", "open_account", "set_limits", "set_facts", "suspend", "reinstate", "set_policy",
+    "register_holder", "force_revoke_key", "recover", "set_administrators", "set_operator", "set_clerk",
+)  # fmt: skip
 
 
 class Position(NamedTuple):
