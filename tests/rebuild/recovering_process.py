@@ -19,7 +19,7 @@ def main(url: str, folder: str, at_once: str) -> None:
     """Recover into a new database."""
     recovering.AT_ONCE = int(at_once)
     site, private = Path(folder), private_folder(Path(folder))
-    checked = check(site, Trust(keys.public_of(seed("operator"))), private)
+    checked = check(site, Trust(keys.public_of(seed("operator 2"))), private)
     store = Store.create(url)
     ledger_id = store.head().ledger_id if store.heads() else store.add_ledger(ORIGIN)
 

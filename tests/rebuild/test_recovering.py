@@ -15,7 +15,6 @@ from ledger.audit.auditing import audit
 from ledger.checking.checking import Trust, check
 from ledger.checking.files import Instructions, Site, WrongFile
 from ledger.exports.instructions import private_folder
-from ledger.log import keys
 from ledger.rebuild import recovering
 from ledger.rebuild.recovering import NotAPrefix, Recovered, recover
 from ledger.store import schema
@@ -25,9 +24,8 @@ from tests.damage import Damage
 from tests.exports.exporting import export
 from tests.lived import Lived
 from tests.tables import dump
-from tests.territory import ORIGIN, seed
+from tests.territory import ORIGIN
 
-KEY = keys.public_of(seed("operator"))
 MORE = 290  # payments, so that a tile is filled
 
 
@@ -39,9 +37,10 @@ def lived(new_database: Callable[[], str]) -> Iterator[Lived]:
     territory.close()
 
 
-def recovered(store: Store, folder: Path, ledger_id: int | None = None) -> Recovered:
+def recovered(store: Store, folder: Path, lived: Lived, ledger_id: int | None = None) -> Recovered:
+    """By the identity: the operator's key is not that of the genesis any more, and found on the way."""
     private = private_folder(folder)
-    checked = check(folder, Trust(KEY), private)
+    checked = check(folder, Trust(identity=lived.identity), private)
     if ledger_id is None:
         ledger_id = store.add_ledger(ORIGIN)
     return recover(store, ledger_id, Site(folder), Instructions(private, ORIGIN), checked)
@@ -61,12 +60,12 @@ def test_a_new_database_gets_every_row_of_the_lost_one(
     monkeypatch.setattr(recovering, "AT_ONCE", at_once)
     export(lived, tmp_path / "log")
     store, size = Store.create(new_database()), lived.door.head().size
-    assert recovered(store, tmp_path / "log") == (0, size)
+    assert recovered(store, tmp_path / "log", lived) == (0, size)
     assert all_but_checkpoints(store) == all_but_checkpoints(lived.store)
     passed = audit(store, lived.ledger_id, processes=1)
     assert (passed.size, passed.signed) == (size, size)
     before = dump(store)
-    assert recovered(store, tmp_path / "log", lived.ledger_id) == (size, size)
+    assert recovered(store, tmp_path / "log", lived, lived.ledger_id) == (size, size)
     assert dump(store) == before
     store.close()
 
@@ -74,11 +73,12 @@ def test_a_new_database_gets_every_row_of_the_lost_one(
 def test_an_old_backup_is_brought_up_to_the_export(tmp_path: Path) -> None:
     lived = Lived(f"sqlite:///{tmp_path / 'ledger.db'}")
     backup(lived, tmp_path / "old.db")
+    before = lived.door.head().size
     for size in (3, 200, 400):
         lived.send(*(lived.transfer(lived.miller, lived.baker, 1, memo="rye") for _ in range(size)))
         export(lived, tmp_path / "log")
     old = Store.open(f"sqlite:///{tmp_path / 'old.db'}")
-    assert recovered(old, tmp_path / "log", 1) == (12, 615)
+    assert recovered(old, tmp_path / "log", lived, 1) == (before, before + 603)
     assert all_but_checkpoints(old) == all_but_checkpoints(lived.store)
     audit(old, 1, processes=1)
     old.close()
@@ -96,7 +96,7 @@ def test_without_the_personal_data_all_else_is_whole(
 ) -> None:
     export(lived, tmp_path / "log", personal=False)
     store = Store.create(new_database())
-    recovered(store, tmp_path / "log")
+    recovered(store, tmp_path / "log", lived)
     lost, kept = all_but_checkpoints(lived.store), all_but_checkpoints(store)
     assert {name for name in lost if lost[name] != kept[name]} == {"free_text", "profile"}
     assert not kept["free_text"] and not kept["profile"]
@@ -116,7 +116,7 @@ def test_a_note_that_was_erased_stays_erased(lived: Lived, new_database: Callabl
     private = export(lived, tmp_path / "log")
     assert "once" not in (private / "personal.jsonl").read_text()
     store = Store.create(new_database())
-    recovered(store, tmp_path / "log")
+    recovered(store, tmp_path / "log", lived)
     assert all_but_checkpoints(store) == all_but_checkpoints(lived.store)
     store.close()
 
@@ -125,6 +125,7 @@ def test_a_fork_is_refused_at_its_first_entry(tmp_path: Path) -> None:
     lived = Lived(f"sqlite:///{tmp_path / 'ledger.db'}")
     lived.send(*(lived.transfer(lived.miller, lived.baker, 1) for _ in range(250)))
     backup(lived, tmp_path / "fork.db")
+    size = lived.door.head().size
     lived.send(lived.transfer(lived.miller, lived.baker, 2))
     backup(lived, tmp_path / "prefix.db")
     lived.send(lived.transfer(lived.miller, lived.baker, 3))
@@ -135,12 +136,12 @@ def test_a_fork_is_refused_at_its_first_entry(tmp_path: Path) -> None:
     fork.door = type(lived.door)(fork.store, 1, lived.clock)
     fork.send(fork.transfer(lived.miller, lived.baker, 9))
     before = dump(fork.store)
-    with pytest.raises(NotAPrefix, match="entry 262 is another than in the export"):
-        recovered(fork.store, tmp_path / "log", 1)
+    with pytest.raises(NotAPrefix, match=f"entry {size} is another than in the export"):
+        recovered(fork.store, tmp_path / "log", lived, 1)
     assert dump(fork.store) == before
     fork.store.close()
     prefix = Store.open(f"sqlite:///{tmp_path / 'prefix.db'}")
-    assert recovered(prefix, tmp_path / "log", 1) == (263, 264)
+    assert recovered(prefix, tmp_path / "log", lived, 1) == (size + 1, size + 2)
     prefix.close()
     lived.close()
 
@@ -149,7 +150,7 @@ def test_a_database_that_has_more_is_left_as_it_is(lived: Lived, tmp_path: Path)
     export(lived, tmp_path / "log")
     lived.send(lived.transfer(lived.miller, lived.baker, 1))
     before, size = dump(lived.store), lived.door.head().size
-    assert recovered(lived.store, tmp_path / "log", lived.ledger_id) == (size, size)
+    assert recovered(lived.store, tmp_path / "log", lived, lived.ledger_id) == (size, size)
     assert dump(lived.store) == before
 
 
@@ -160,7 +161,7 @@ def test_tables_of_another_release_and_another_writer(
     store = Store.create(new_database())
     ledger_id = store.add_ledger(ORIGIN)
     monkeypatch.setattr(recovering, "AT_ONCE", 5)
-    checked = check(tmp_path / "log", Trust(KEY), private)
+    checked = check(tmp_path / "log", Trust(identity=lived.identity), private)
 
     def somebody_else(more: int) -> None:
         with store.writes.begin() as connection:
@@ -171,7 +172,7 @@ def test_tables_of_another_release_and_another_writer(
     with store.writes.begin() as connection:
         connection.execute(schema.head.update().values(fingerprint="of old"))
     with pytest.raises(StoreError, match="comarca rebuild"):
-        recovered(store, tmp_path / "log", ledger_id)
+        recovered(store, tmp_path / "log", lived, ledger_id)
     store.close()
 
 
@@ -185,7 +186,7 @@ def test_an_export_with_one_wrong_octet_writes_nothing(
     store = Store.create(new_database())
     ledger_id = store.add_ledger(ORIGIN)
     with pytest.raises(WrongFile):
-        recovered(store, tmp_path / "log", ledger_id)
+        recovered(store, tmp_path / "log", lived, ledger_id)
     with store.read() as connection:
         assert connection.execute(select(func.count()).select_from(schema.entry)).scalar_one() == 0
     store.close()
@@ -207,7 +208,7 @@ def test_killed_at_any_place_it_goes_on(tmp_path: Path) -> None:
             process.kill()
     store = Store.open(url)
     assert sizes == sorted(sizes) and 0 < store.head().size < size
-    assert recovered(store, tmp_path / "log", 1)[1] == size
+    assert recovered(store, tmp_path / "log", lived, 1)[1] == size
     assert all_but_checkpoints(store) == all_but_checkpoints(lived.store)
     audit(store, 1, processes=1)
     store.close()
