@@ -1,6 +1,8 @@
 """The instructions beside an export: a folder for the operator alone, kept up, without what was erased since."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,3 +92,21 @@ def test_a_note_that_was_erased_leaves_the_folder(tmp_path: Path) -> None:
     export(tmp_path / "log", Forgetful(300))
     assert note.decode().split("\n")[2].replace('"', '\\"') not in (private / "records/000.jsonl").read_text()
     assert check(tmp_path / "log", Trust(KEY), private).instructions
+
+
+def test_killed_on_its_way_it_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    private = export(folder, WHOLE.shrunk(200), personal=True)
+    for answers in (3, 5, 7):
+        command = [sys.executable, "-m", "tests.exports.exporting_process", str(folder), "600"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdin is not None and process.stdout is not None
+            for _ in range(answers):
+                assert "TilePath" in process.stdout.readline()
+                process.stdin.write("\n")
+                process.stdin.flush()
+            process.kill()
+        assert check(folder, Trust(KEY), private).size == 200
+    export(folder, WHOLE, personal=True)
+    assert check(folder, Trust(KEY), private).size == 600
+    assert not list(tmp_path.rglob(".new"))
