@@ -35,6 +35,7 @@ SCOPES = {
     "read": "read what is one's own: accounts, movements, receipts, the stream",
     "preview": "prepare and preview instructions",
     "administer": "read and preview as an administrator; given to administrators alone",
+    "audit": "read every account and entry, without personal data; given to registered auditors alone",
 }
 BEARER = {"WWW-Authenticate": "Bearer"}
 
@@ -69,9 +70,11 @@ def log_in(served: Served, octets: bytes, wanted: Sequence[str] | None = None) -
 
 def _scopes(served: Served, holder: HolderId, wanted: Sequence[str] | None) -> list[str]:
     """The scopes of a new token, in the order of the table."""
-    may = [scope for scope in SCOPES if scope != "administer"]
+    may = ["read", "preview"]
     if holder in logins.administrators(served.store, served.ledger_id):
         may.append("administer")
+    if logins.role(served.store, served.ledger_id, holder) == "auditor":
+        may.append("audit")
     for scope in wanted or ():
         if scope not in may:
             raise _scope_missing(scope)
@@ -153,13 +156,17 @@ def _secret() -> str:
 
 
 def known(served: Served, secret: str) -> Reader | None:
-    """Whose token this is, or None where it counts no more. An administrator reads as one by its scope alone."""
+    """Whose token this is, or None where it counts no more. Administrators and auditors read as such by scope alone."""
     if not secret or not secret.isascii():
         return None
     found = logins.reader_of(served.store, served.ledger_id, secret, int(served.clock()))
     if found is None:
         return None
-    return found._replace(is_administrator=found.is_administrator and "administer" in found.scopes.split())
+    scopes = found.scopes.split()
+    return found._replace(
+        is_administrator=found.is_administrator and "administer" in scopes,
+        is_auditor=found.is_auditor and "audit" in scopes,
+    )
 
 
 def log_out(served: Served, everywhere: bool) -> None:

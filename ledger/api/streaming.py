@@ -33,8 +33,8 @@ _counting = Lock()
 @produces(EVENTS)
 @takes_query
 def follow(asked: dict[str, int | None], ledger: str) -> Response:
-    """The entries that concern the reader (an administrator: all), in log order, from a log index on; without one,
-    from now on."""
+    """The entries that concern the reader (an administrator or auditor: all), in log order, from a log index on;
+    without one, from now on."""
     one = served(ledger)
     reader = access.reader(one)
     one.news.start()
@@ -91,4 +91,4 @@ def _streamed(one: Served, reader: Reader, position: int) -> Iterator[bytes]:
             return None
         return queries.ids_of(one.store, one.ledger_id, reader.holder)
 
-    return stream(one.news, names, reader.is_administrator, position)
+    return stream(one.news, names, reader.reads_all, position)

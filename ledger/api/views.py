@@ -27,6 +27,7 @@ from ledger.log.instruction import SALTED_MOST, salted_count
 from ledger.service.receipts import Wanted
 from ledger.store import queries
 from ledger.store.errors import StoreError, Unavailable
+from ledger.store.logins import Reader
 from ledger.store.queries import Filter, Info, Place, PublicEntry
 
 NOTE = {"schema": {"type": "string"}}
@@ -143,21 +144,22 @@ def _submissions() -> list[str]:
 @ledgers.doc(security=[{"token": []}])
 @ledgers.response(200, schemas.Receipt)
 def show_outcome(ledger: str, id: bytes) -> Response:
-    """The receipt of an instruction, for those who signed it and those whom it names."""
+    """The receipt of an instruction, for those who signed it and those whom it names; for auditors that of any, without
+    free texts."""
     one = served(ledger)
     reader = access.reader(one)
     log_index = queries.index_of(one.store, one.ledger_id, id)
-    receipt = None if log_index is None else _receipt(one, log_index, reader.holder)
+    receipt = None if log_index is None else _receipt(one, log_index, reader)
     if receipt is None:
         raise Problem("not_found")
     return json_response(receipt)
 
 
-def _receipt(one: Served, log_index: int, holder: bytes) -> dict[str, Any] | None:
+def _receipt(one: Served, log_index: int, reader: Reader) -> dict[str, Any] | None:
     size, note = one.checkpoint()
     if log_index >= size:
         raise Unavailable("logged, but not signed yet")
-    return one.receipts.of([Wanted(log_index, [holder])], note)[0]
+    return one.receipts.of([Wanted(log_index, [reader.holder], whole=reader.is_auditor)], note)[0]
 
 
 # --- accounts
@@ -167,14 +169,14 @@ def _receipt(one: Served, log_index: int, holder: bytes) -> dict[str, Any] | Non
 @ledgers.doc(security=[{"token": []}])
 @ledgers.response(200, schemas.Account)
 def show_account(ledger: str, id: bytes) -> Account:
-    """An account's position, for its member and the administrators."""
+    """An account's position, for its member, those whom it lets read, administrators and auditors."""
     return _account(served(ledger), id)
 
 
 def _account(one: Served, id: bytes) -> Account:
     """The account if the reader may see it; absent and not yours are one answer."""
     reader = access.reader(one)
-    found = queries.account(one.store, one.ledger_id, id, None if reader.is_administrator else reader.holder)
+    found = queries.account(one.store, one.ledger_id, id, None if reader.reads_all else reader.holder)
     if found is None:
         raise Problem("not_found")
     return found
@@ -186,7 +188,7 @@ def _account(one: Served, id: bytes) -> Account:
 @ledgers.response(200, schemas.MovementPage)
 @takes_query
 def list_movements(asked: dict[str, Any], ledger: str, id: bytes) -> dict[str, Any]:
-    """An account's movements, newest first, for its member and the administrators."""
+    """An account's movements, newest first, for its member, those whom it lets read, administrators and auditors."""
     one = served(ledger)
     _account(one, id)
     wanted = Filter(asked.get("kind"), asked.get("start"), asked.get("end"))
@@ -226,7 +228,7 @@ def show_entry(ledger: str, log_index: int) -> Response:
     shown = _public(found, note)
     if reader is None:
         return public(json_response(shown))
-    if receipt := one.receipts.of([Wanted(log_index, [reader.holder])], note)[0]:
+    if receipt := _receipt(one, log_index, reader):
         shown["receipt"] = receipt
     return json_response(shown)
 

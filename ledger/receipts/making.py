@@ -41,10 +41,11 @@ class KeyEntry(NamedTuple):
 
 
 class Reader(NamedTuple):
-    """Who asks: its holder id and the ids of its accounts, as hex."""
+    """Who asks: its holder id and the ids of its accounts, as hex. `whole`: as an auditor, of whatever entry."""
 
     holder: str
     accounts: frozenset[str]
+    whole: bool = False
 
     @property
     def names(self) -> frozenset[str]:
@@ -59,10 +60,12 @@ def signer_names(note: bytes) -> list[str]:
 
 
 def is_party(proved: Proved, reader: Reader) -> bool:
-    """Whether the reader signed the instruction, or one of its lines names it."""
-    return reader.holder in signer_names(proved.note) or bool(
-        _naming_events(proved, reader) or _naming_legs(proved, reader)
-    )
+    """Whether the reader signed the instruction, or one of its lines names it, or it audits."""
+    return _sees_all(proved, reader) or bool(_naming_events(proved, reader) or _naming_legs(proved, reader))
+
+
+def _sees_all(proved: Proved, reader: Reader) -> bool:
+    return reader.whole or reader.holder in signer_names(proved.note)
 
 
 _NAMING = (HolderId, MemberId, AccountId)
@@ -114,9 +117,9 @@ def make(
     """The receipt for this reader, or None where it is no party. `keys` in log order, the genesis first."""
     if not is_party(proved, reader):
         return None
-    signed = reader.holder in signer_names(proved.note)
-    legs = range(len(proved.legs)) if signed else _naming_legs(proved, reader)
-    events = range(len(proved.events)) if signed else _naming_events(proved, reader)
+    all_of_it = _sees_all(proved, reader)
+    legs = range(len(proved.legs)) if all_of_it else _naming_legs(proved, reader)
+    events = range(len(proved.events)) if all_of_it else _naming_events(proved, reader)
     return {
         "receipt": RECEIPT,
         "checkpoint": checkpoint.decode(),

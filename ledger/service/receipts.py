@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from ledger.core.accounts import ACCOUNTS
 from ledger.core.keys import KEYS, NAMED, PENDING
 from ledger.core.ledgers import LEDGER, Ledger
 from ledger.core.machine import FORMS
@@ -23,6 +22,7 @@ from ledger.service.keychains import SigningKey, asked_of, changes_back, key_ent
 from ledger.store import schema
 from ledger.store.database import Store
 from ledger.store.log import EntryRow, nodes
+from ledger.store.readable import readable
 from ledger.store.rows import rows_of
 from ledger.store.schema import column_names
 
@@ -33,12 +33,13 @@ _FIELDS = tuple({f'"{name}":"'.encode() for form in FORMS.values() for name, _ i
 
 class Wanted(NamedTuple):
     """The receipt of one entry, for the first of these holders that is a party. Of an entry made just now, row and free
-    texts are at hand."""
+    texts are at hand. `whole`: for an auditor, who is shown all but free texts."""
 
     log_index: int
     readers: Sequence[bytes]
     row: EntryRow | None = None
     texts: Sequence[tuple[str, bytes]] = ()
+    whole: bool = False
 
 
 def receipt_of(
@@ -72,7 +73,7 @@ class Receipts:
             rows |= {one.log_index: one.row for one in wanted if one.row is not None and one.log_index < size}
             texts |= {one.log_index: list(one.texts) for one in wanted if one.row is not None}
             return [
-                gathered.receipt(rows[one.log_index], one.readers, texts, checkpoint) if one.log_index in rows else None
+                gathered.receipt(rows[one.log_index], one, texts, checkpoint) if one.log_index in rows else None
                 for one in wanted
             ]
 
@@ -119,12 +120,15 @@ class _Gathered:
                 _kept(known, NODES, (level, index), node)
 
     def receipt(
-        self, row: EntryRow, readers: Sequence[bytes], texts: dict[int, list[tuple[str, bytes]]], checkpoint: bytes
+        self, row: EntryRow, wanted: Wanted, texts: dict[int, list[tuple[str, bytes]]], checkpoint: bytes
     ) -> dict[str, Any] | None:
-        """The receipt of an entry for the first of these readers that is a party."""
+        """The receipt of an entry for the first of these readers that is a party, or for an auditor."""
         proved = self._proved(row)
+        if wanted.whole:
+            auditor = Reader(wanted.readers[0].hex(), frozenset(), whole=True)
+            return make(proved, auditor, [], self._keys(proved, checkpoint), checkpoint)
         signers = set(signer_names(proved.note))
-        for holder in readers:
+        for holder in wanted.readers:
             name = holder.hex()
             # A signer is shown all, so whose accounts the lines name need not be known.
             reader = Reader(name, frozenset() if name in signers else self._accounts_of(holder))
@@ -180,10 +184,8 @@ class _Gathered:
         return found
 
     def _accounts_of(self, holder: bytes) -> frozenset[str]:
-        """The ids of the accounts that this holder may read as its own."""
-        table = schema.PROJECTIONS[ACCOUNTS]
-        wanted = select(table.c.id).where(table.c.ledger_id == self._ledger_id, table.c.member == holder)
-        return frozenset(id.hex() for id in self._connection.execute(wanted).scalars())
+        """The ids of the accounts that this holder may read."""
+        return frozenset(id.hex() for id in readable(self._connection, self._ledger_id, holder))
 
     # --- what made the keys live
 

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
+from ledger.core.holders import HOLDERS
 from ledger.core.keys import ALIVE, KEYS
 from ledger.core.ledgers import LEDGER
 from ledger.store import schema
@@ -37,11 +38,17 @@ class Token(NamedTuple):
 
 
 class Reader(NamedTuple):
-    """Who asks, by its token."""
+    """Who asks, by its token; `is_administrator` and `is_auditor` where it is one now."""
 
     holder: bytes
     scopes: str
     is_administrator: bool
+    is_auditor: bool = False
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether every account and entry is shown to it; personal data is another matter."""
+        return self.is_administrator or self.is_auditor
 
 
 def hash_of(secret: str) -> bytes:
@@ -93,9 +100,9 @@ def reader_of(store: Store, ledger_id: int, secret: str, now: int) -> Reader | N
         row = connection.execute(wanted).one_or_none()
         if row is None or not _has_live_key(connection, ledger_id, bytes(row.holder)):
             return None
-        administrators = administrators_in(connection, ledger_id)
-    holder = bytes(row.holder)
-    return Reader(holder, row.scopes, holder in administrators)
+        holder = bytes(row.holder)
+        administers = holder in administrators_in(connection, ledger_id)
+        return Reader(holder, row.scopes, administers, role_in(connection, ledger_id, holder) == "auditor")
 
 
 def is_live(store: Store, ledger_id: int, public: bytes) -> bool:
@@ -110,6 +117,20 @@ def administrators(store: Store, ledger_id: int) -> frozenset[bytes]:
     """The holders that administer the ledger now."""
     with store.read() as connection:
         return administrators_in(connection, ledger_id)
+
+
+def role(store: Store, ledger_id: int, holder: bytes) -> str | None:
+    """The role that a holder is registered with, or None."""
+    with store.read() as connection:
+        return role_in(connection, ledger_id, holder)
+
+
+def role_in(connection: Connection, ledger_id: int, holder: bytes) -> str | None:
+    """As `role`, in one state of the database with what else is read."""
+    table = schema.PROJECTIONS[HOLDERS]
+    wanted = select(table.c.role).where(table.c.ledger_id == ledger_id, table.c.id == holder)
+    found: str | None = connection.execute(wanted).scalar_one_or_none()
+    return found
 
 
 def _has_live_key(connection: Connection, ledger_id: int, holder: bytes) -> bool:

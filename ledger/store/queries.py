@@ -15,6 +15,7 @@ from ledger.log import merkle
 from ledger.store import schema
 from ledger.store.database import Store
 from ledger.store.log import Head, nodes, read_head
+from ledger.store.readable import may_read, readable
 from ledger.store.rows import rows_of
 
 # Kinds that everybody may read in full (docs/formats.md, Who sees what).
@@ -83,23 +84,21 @@ def info(store: Store, ledger_id: int) -> Info | None:
         return Info(head, Ledger(*row[1:]), tuple(Policy(*found[1:]) for found in connection.execute(wanted)))
 
 
-def account(store: Store, ledger_id: int, id: bytes, member: bytes | None) -> Account | None:
-    """The account, if it is this member's; with None for the member, whosever it is."""
+def account(store: Store, ledger_id: int, id: bytes, holder: bytes | None) -> Account | None:
+    """The account, if this holder may read it; with None for the holder, whosever it is."""
     table = schema.PROJECTIONS[ACCOUNTS]
     wanted = select(table).where(table.c.ledger_id == ledger_id, table.c.id == id)
-    if member is not None:
-        wanted = wanted.where(table.c.member == member)
+    if holder is not None:
+        wanted = wanted.where(may_read(ledger_id, holder))
     with store.read() as connection:
         row = connection.execute(wanted).one_or_none()
     return Account(*row[1:]) if row is not None else None
 
 
 def ids_of(store: Store, ledger_id: int, holder: bytes) -> frozenset[bytes]:
-    """The ids that stand for a holder: its own, and its accounts'."""
-    table = schema.PROJECTIONS[ACCOUNTS]
-    wanted = select(table.c.id).where(table.c.ledger_id == ledger_id, table.c.member == holder)
+    """The ids that stand for a holder: its own, and those of the accounts that it may read."""
     with store.read() as connection:
-        return frozenset((holder, *map(bytes, connection.execute(wanted).scalars())))
+        return readable(connection, ledger_id, holder) | {holder}
 
 
 def movements(

@@ -7,18 +7,23 @@ import pytest
 from werkzeug.test import TestResponse
 
 from ledger.api import access
+from ledger.core.grants import GiveGrant
+from ledger.core.holders import RegisterHolder
+from ledger.core.words import AccountId, HolderId
 from ledger.log import instruction
 from tests.api.desk import BASE, Desk, check_problem
 from tests.api.test_documents import routes
+from tests.territory import public, seed
 
 NOWHERE = "0192f3a87c0b7e1a9d2c4b5a69788796"
-# Nobody sends no token, a stranger has no part in what is asked for; `partner` was paid by the member.
-ROLES = ("nobody", "stranger", "member", "partner", "administrator", "expired", "revoked", "unread", "unseeing")
-PUBLIC = dict.fromkeys(("nobody", "stranger", "member", "partner", "administrator"), 200)
+# Nobody sends no token, a stranger has no part in what is asked for; `partner` was paid by the member, `delegate` has a
+# grant to read the member's account, the bank one to pay from it, which lets it read nothing.
+GOOD = ("nobody", "stranger", "member", "partner", "administrator", "delegate", "bank", "auditor")
+ROLES = (*GOOD, "expired", "revoked", "unread", "unseeing")
+PUBLIC = dict.fromkeys(GOOD, 200)
 BAD = {"expired": 401, "revoked": 401}
-MINE = {"nobody": 401, "stranger": 404, "member": 200, "partner": 404, "administrator": 200, **BAD, "unread": 403,
-        "unseeing": 200}  # fmt: skip
-EVERYONES = {**MINE, "stranger": 200, "partner": 200}
+MINE = {**PUBLIC, "nobody": 401, "stranger": 404, "partner": 404, "bank": 404, **BAD, "unread": 403, "unseeing": 200}
+EVERYONES = {**MINE, "stranger": 200, "partner": 200, "bank": 200}
 DRAFT = {**EVERYONES, "unread": 200, "unseeing": 403}
 ENDING = {**dict.fromkeys(ROLES, 204), "nobody": 401, **BAD}
 # Of a public page no token is asked, and none is looked at.
@@ -48,7 +53,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", f"{LEDGER}/instructions"): Route(dict.fromkeys(ROLES, 201), "submission"),
     ("POST", f"{LEDGER}/instructions/prepare"): Route(DRAFT, "ask"),
     ("POST", f"{LEDGER}/instructions/preview"): Route(
-        {**DRAFT, "stranger": 422, "partner": 422, "administrator": 422}, "draft"),
+        {**DRAFT, **dict.fromkeys(("stranger", "partner", "administrator", "delegate", "auditor"), 422)}, "draft"),
     ("GET", f"{LEDGER}/instructions/{{id}}"): Route({**MINE, "partner": 200, "administrator": 404}),
     ("GET", f"{LEDGER}/accounts/{{id}}"): Route(MINE),
     ("GET", f"{LEDGER}/accounts/{{id}}/movements"): Route(MINE),
@@ -67,6 +72,7 @@ class Visit:
     def __init__(self, desk: Desk):
         self.desk, self.client = desk, desk.app.test_client()
         self.member, self.partner, self.stranger = desk.territory.members(3)
+        self.delegate, self.bank, self.auditor = (self.registered(role) for role in ("delegate", "bank", "auditor"))
         self.payment = desk.territory.clock.id()
         octets = desk.territory.transfer(self.member, self.partner, 77, id=self.payment, memo="secret of the baker")
         assert desk.submit(octets).status_code == 201
@@ -78,7 +84,20 @@ class Visit:
             "nobody": None, "stranger": desk.token(self.stranger), "member": desk.token(self.member),
             "partner": desk.token(self.partner), "administrator": desk.administrator(), "expired": old,
             "revoked": revoked, "unread": self.narrow("preview"), "unseeing": self.narrow("read"),
+            "delegate": desk.token(self.delegate), "bank": desk.token(self.bank), "auditor": desk.token(self.auditor),
         }  # fmt: skip
+
+    def registered(self, role: Any) -> bytes:
+        """A holder of this role; delegate and bank have their grants."""
+        territory, id = self.desk.territory, self.desk.territory.clock.id()
+        territory.seeds[id] = seed(role)
+        draft = territory.draft("register_holder", RegisterHolder(role, public(role)), id=id)
+        octets = draft.signed([*territory.administrators[:2], (HolderId(id), seed(role))])
+        assert self.desk.submit(octets).status_code == 201
+        if kinds := {"delegate": ("read",), "bank": ("transfer",)}.get(role):
+            grant = territory.draft("give_grant", GiveGrant(AccountId(self.member), HolderId(id), kinds))
+            assert self.desk.submit(territory.signed(grant, self.member)).status_code == 201
+        return id
 
     def narrow(self, scopes: str) -> str:
         """A token of the member with fewer scopes than it may have."""
@@ -99,7 +118,7 @@ class Visit:
 
     def path(self, rule: str, id: str) -> str:
         query = "?old=1" if rule.endswith("/consistency") else ""
-        return rule.format(ledger="solana", id=id, log_index=4, path="entries/000.p/5") + query
+        return rule.format(ledger="solana", id=id, log_index=9, path="entries/000.p/5") + query
 
     def id_for(self, rule: str) -> str:
         return (self.payment if "/instructions/" in rule else self.member).hex()
@@ -166,6 +185,13 @@ def test_nothing_of_a_member_is_in_what_others_get(visit: Visit) -> None:
                 octets = visit.ask(method, visit.path(rule, visit.id_for(rule)), visit.tokens[role]).data
                 assert b"secret of the baker" not in octets, (role, rule)
                 assert visit.partner.hex().encode() not in octets, (role, rule)
+
+
+def test_an_auditor_sees_every_line_and_no_free_text(visit: Visit) -> None:
+    seen = visit.ask("GET", f"{BASE}/instructions/{visit.payment.hex()}", visit.tokens["auditor"]).json
+    mine = visit.ask("GET", f"{BASE}/instructions/{visit.payment.hex()}", visit.tokens["member"]).json
+    assert seen is not None and mine is not None
+    assert mine["texts"] and seen == {**mine, "texts": []}
 
 
 # --- scopes and ending
