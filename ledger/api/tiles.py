@@ -4,7 +4,9 @@ What a tile's path answers never changes, so caches may keep it as long as they 
 checkpoint there is nothing: an entry that is not signed yet could still be lost.
 """
 
-from flask import Response
+import gzip
+
+from flask import Response, request
 from werkzeug.routing import BaseConverter, ValidationError
 
 from ledger.api.edge import OCTETS, Routes, produces
@@ -48,6 +50,17 @@ def show_tile(path: TilePath, ledger: str) -> Response:
     octets = published.tile(one.store, one.ledger_id, path, size)
     if octets is None:
         raise Problem("not_found")
-    response = Response(octets, content_type=OCTETS)
+    response = _compressed(octets) if path.level is None else Response(octets)
+    response.content_type = OCTETS
     response.headers["Cache-Control"] = FOREVER
+    return response
+
+
+def _compressed(octets: bytes) -> Response:
+    """A bundle, two thirds as long for whoever takes it so; hashes alone, as in tiles, do not get shorter."""
+    response = Response(octets)
+    if request.accept_encodings.quality("gzip"):
+        response = Response(gzip.compress(octets, mtime=0))
+        response.headers["Content-Encoding"] = "gzip"
+    response.headers["Vary"] = "Accept-Encoding"
     return response

@@ -1,5 +1,6 @@
 """The public log by HTTP as a static site: every tile of every width, and no other address, on each engine."""
 
+import gzip
 from urllib.parse import quote
 
 from ledger.log import bundles, checkpoint, keys, merkle, tiles
@@ -72,11 +73,28 @@ def test_what_caches_are_told(desk: Desk) -> None:
     for path in ("tile/0/000.p/2", "tile/entries/000.p/5"):
         response = desk.get(f"/solana/{path}")
         assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-        assert "Vary" not in response.headers
+        assert response.headers.get("Vary") == ("Accept-Encoding" if "entries" in path else None)
         again = desk.get(f"/solana/{path}", headers={"If-None-Match": response.headers["ETag"]})
         assert (again.status_code, again.data) == (304, b"")
     assert "no-cache" in desk.get("/solana/checkpoint").headers["Cache-Control"]
     assert desk.get("/solana/tile/0/000.p/6").headers["Cache-Control"] == "no-store"
+
+
+def test_bundles_are_compressed_for_whoever_takes_that(desk: Desk) -> None:
+    grown(desk, 40)
+    path = "/solana/tile/entries/000.p/40"
+    plain = desk.get(path)
+    for said in ("gzip", "gzip, identity", "br, gzip;q=0.5", "*"):
+        response = desk.get(path, headers={"Accept-Encoding": said})
+        assert response.headers["Content-Encoding"] == "gzip"
+        assert gzip.decompress(response.data) == plain.data and len(response.data) < 0.7 * len(plain.data)
+        assert response.headers["ETag"] != plain.headers["ETag"]
+        again = desk.get(path, headers={"Accept-Encoding": said, "If-None-Match": response.headers["ETag"]})
+        assert again.status_code == 304
+    for said in ("identity", "gzip;q=0", "br", ""):
+        response = desk.get(path, headers={"Accept-Encoding": said})
+        assert (response.data, response.headers.get("Content-Encoding")) == (plain.data, None)
+    assert "Content-Encoding" not in desk.get("/solana/tile/0/000.p/40", headers={"Accept-Encoding": "gzip"}).headers
 
 
 def test_any_other_path_is_of_nothing(desk: Desk) -> None:
