@@ -12,7 +12,8 @@ from ledger.log.records import Erased, Record, Texts
 from ledger.log.tiles import TilePath
 from ledger.store import schema
 from ledger.store.database import Store
-from ledger.store.log import EntryRow, tile_hashes
+from ledger.store.errors import Unavailable
+from ledger.store.log import EntryRow, read_head, tile_hashes
 from ledger.store.rows import rows_of
 
 ENTRIES_AT_ONCE = 16  # held in memory: one with 4,096 legs alone is a megabyte
@@ -22,11 +23,15 @@ AT_ONCE = 1000  # rows of free texts held in memory
 def tile(store: Store, ledger_id: int, path: TilePath, size: int) -> bytes | None:
     """The octets of a tile or a bundle, or None where the log's first `size` entries do not fill it to this width.
 
-    A narrower part of a tile that has grown since is still answered, as a reader may hold an older checkpoint.
+    A narrower part of a tile that has grown since is still answered, as a reader may hold an older checkpoint. Raises
+    Unavailable where the database holds less than `size` entries, as an old copy does.
     """
     if path.width > tiles.width_at(path.level, path.number, size):
         return None
     with store.read() as connection:
+        if (have := read_head(connection, ledger_id).size) < size:
+            raise Unavailable(f"{size} entries are signed, and the database has {have}: an old copy, which "
+                              "`comarca log recover` refills")  # fmt: skip
         if path.level is None:
             return _bundle(connection, ledger_id, path)
         return tile_hashes(rows_of(connection, ledger_id), path.level, path.number, path.width)

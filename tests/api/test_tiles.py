@@ -68,6 +68,15 @@ def test_a_narrower_part_stays_and_a_wider_one_is_not_there_yet(desk: Desk) -> N
     assert size == 259
 
 
+def test_of_an_old_copy_nothing_is_published_as_the_log(desk: Desk) -> None:
+    """A checkpoint over more than the database holds, as its signer's state may bring one back."""
+    size = grown(desk, 20)
+    note = checkpoint.sign(desk.territory.operator, desk.territory.origin, size + 5, bytes(32))
+    desk.territory.door.submit([], [(size + 5, bytes(32), note)])
+    for path in (TilePath(0, 0, size + 5), TilePath(None, 0, size + 5), TilePath(0, 0, 1)):
+        check_problem(desk.get("/solana/" + tiles.tile_path(*path)), 503, "unavailable")
+
+
 def test_what_caches_are_told(desk: Desk) -> None:
     grown(desk, 5)
     for path in ("tile/0/000.p/2", "tile/entries/000.p/5"):
