@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from cli.direct import Direct
 from cli.errors import Misused
 from cli.options import Command, pass_session, with_options
 from cli.output import progress, say, utc, write_facts, write_json
@@ -18,33 +17,34 @@ from ledger.log import base64s, checkpoint, keys, tiles
 from ledger.log.records import Record, Texts
 from ledger.log.tiles import TilePath
 from ledger.store import published, queries
+from ledger.store.database import Store
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 THERE = click.Path(path_type=Path, file_okay=False, exists=True)
 
 
 class DatabaseLog:
-    """The log of a database, up to its latest checkpoint, and the instructions behind it."""
+    """The log of a database, up to a signed checkpoint of it, and the instructions behind it."""
 
-    def __init__(self, database: Direct):
-        self._store, self._ledger_id, self.origin = database.store, database.ledger_id, database.head.origin
-        self._note = database.checkpoint()
-        self._size = checkpoint.parse(self._note).size
+    def __init__(self, store: Store, ledger_id: int, note: bytes):
+        signed = checkpoint.parse(note)
+        self._store, self._ledger_id, self._note = store, ledger_id, note
+        self.origin, self.size = signed.origin, signed.size
 
     def checkpoint(self) -> bytes:
-        """The latest signed checkpoint, as it stood at first."""
+        """The checkpoint."""
         return self._note
 
     def tile(self, path: TilePath) -> bytes:
         """The octets of a tile or bundle."""
-        found = published.tile(self._store, self._ledger_id, path, self._size)
+        found = published.tile(self._store, self._ledger_id, path, self.size)
         if found is None:
             raise LookupError(path)
         return found
 
     def genesis(self) -> bytes:
         """The note of the first entry."""
-        found = queries.public_entry(self._store, self._ledger_id, 0, self._size)
+        found = queries.public_entry(self._store, self._ledger_id, 0, self.size)
         if found is None or found.note is None:
             raise LookupError("genesis")
         return found.note
@@ -114,11 +114,11 @@ def export(session: Session, folder: Path, with_instructions: bool, with_persona
         if private.exists():
             say(f"{private} was not written on, as a server does not give the instructions away")
         return
-    log = DatabaseLog(session.database())
+    database = session.database()
+    log = DatabaseLog(database.store, database.ledger_id, database.checkpoint())
     kept = None
     if with_instructions or private.exists():
-        size = checkpoint.parse(log.checkpoint()).size
-        kept = PrivateFolder(private, log, size, with_personal_data)
+        kept = PrivateFolder(private, log, log.size, with_personal_data)
     _export(session, folder, log, kept)
     if kept is not None:
         say(f"NEVER PUBLISH {private}: it holds what members signed"
