@@ -7,7 +7,7 @@ from ledger.core.cancels import Cancel
 from ledger.core.grants import EndGrant, GiveGrant
 from ledger.core.holders import RegisterHolder
 from ledger.core.keyrings import AddKey, ForceRevokeKey, RevokeKey, RotateKey
-from ledger.core.ledgers import KeyHolder, Quorum, SetPolicy
+from ledger.core.ledgers import YEAR, KeyHolder, Quorum, SetPolicy
 from ledger.core.members import Admit, Facts, OpenAccount, Reinstate, SetFacts, SetLimits, Suspend
 from ledger.core.offices import SetAdministrators, SetClerk, SetOperator
 from ledger.core.recoveries import DELAYED_S, CompleteRecovery, Recover, Veto
@@ -80,6 +80,7 @@ class Lived(TerritoryOfTests):
         self.log("force_revoke_key", barred.signed(self.administrators[:2]))
         self.be_recovered(baker, why)
         self.change_office()
+        self.forget()
 
     def be_recovered(self, baker: HolderId, why: dict[str, str]) -> None:
         """A recovery that its holder vetoes with a barred key, and completes with the new one when its day comes."""
@@ -115,6 +116,14 @@ class Lived(TerritoryOfTests):
             [one, four, clerk]))  # fmt: skip
         self.clerk = clerk
         self.seeds |= dict([four, clerk])
+
+    def forget(self) -> None:
+        """A payment is erased when the ledger keeps instructions no longer."""
+        self.log("transfer erased", self.transfer(self.miller, self.second, 5, memo="not for ever", ref="B 2"))
+        retention = SetPolicy("retention", str(YEAR), 0)
+        self.log("set_policy of retention", self.draft("set_policy", retention).signed(self.administrators[:2]))
+        self.clock.now += YEAR + 1
+        self.log("erase", self.erasure(self.auditor, self.index["transfer erased"]))
 
     def registered(self, label: str, role: Any) -> HolderId:
         """A holder with the key of its label."""

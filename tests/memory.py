@@ -63,7 +63,7 @@ class MemoryDoor:
             return events
         for event in events:
             machine.evolve(self.state, event, at)
-        logged = Logged(item.instruction.id, at.log_index, item.instruction.text_hash)
+        logged = Logged(at.id, at.log_index, item.instruction.text_hash, item.instruction.kind, at.time)
         self.state.rows[LOGGED][logged.id] = logged
         self.entries.append(entry_row(1, item, events, at, self._salts))
         return Accepted(at.log_index)

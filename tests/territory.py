@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ledger.client.writing import Draft, write
+from ledger.core.erasures import Erase, Target
+from ledger.core.holders import RegisterHolder
 from ledger.core.ledgers import KeyHolder, LedgerOpened, Quorum, Territory, Unit
 from ledger.core.members import Admit, Facts
 from ledger.core.refusals import Refusal
@@ -15,11 +17,14 @@ from ledger.core.transfers import Leg, Transfer, TransferMany
 from ledger.core.words import AccountId, Anchor, HolderId, InstructionId
 from ledger.intake.submission import Prepared
 from ledger.log import keys
-from ledger.service.door import Door, Outcome
+from ledger.rebuild.replay import read_entries
+from ledger.service.door import Accepted, Door, Outcome
 from ledger.store.database import Store
+from ledger.store.log import EntryRow
 
 ORIGIN = "ledger.example/solana"
 START = 1_795_000_000
+RETENTION = 315_576_000  # ten years
 LIMITS = '{"commercial":[-500000,500000],"personal":[-10000,20000]}'
 
 
@@ -89,7 +94,7 @@ class TerritoryOfTests:
             losses_cap=1_000_000,
             operator=keys.public_of(self.operator),
             origin=self.origin,
-            policies=(("limits", limits), ("retention", "315576000")),
+            policies=(("limits", limits), ("retention", str(RETENTION))),
             rules=1,
             territory=Territory("Solana", ("ES/08215",)),
             unit=Unit("SOL", "sol", 2),
@@ -137,7 +142,34 @@ class TerritoryOfTests:
         self.seeds[draft.id] = key
         return draft.id, draft.signed([*self.administrators[:2], (HolderId(draft.id), key)])
 
+    def register_auditor(self, label: str = "auditor") -> HolderId:
+        """Register an auditor; its id."""
+        id = self.clock.id()
+        draft = self.draft("register_holder", RegisterHolder("auditor", public(label)), id=id)
+        self.seeds[id] = seed(label)
+        self.accepted(draft.signed([*self.administrators[:2], (HolderId(id), seed(label))]))
+        return HolderId(id)
+
+    def erasure(self, auditor: HolderId, *log_indexes: int) -> bytes:
+        """The erasure of these entries, signed by two administrators and the auditor."""
+        rows = [self.row(log_index) for log_index in sorted(log_indexes)]
+        targets = tuple(Target(row.log_index, InstructionId(row.id), row.text_hash) for row in rows)
+        draft = self.draft("erase", Erase(auditor, targets, b""), texts={"reason": "their time is over"})
+        return draft.signed([*self.administrators[:2], (auditor, self.seeds[auditor])])
+
+    def row(self, log_index: int) -> EntryRow:
+        """An entry as it is stored."""
+        with self.store.read() as connection:
+            (chunk,) = read_entries(connection, self.ledger_id, log_index, log_index + 1)
+        return chunk[0]
+
     # --- sending
+
+    def accepted(self, octets: bytes) -> int:
+        """Send one submission, which is accepted; its log index."""
+        (outcome,) = self.send(octets)
+        assert isinstance(outcome, Accepted), outcome
+        return outcome.log_index
 
     def verify(self, octets: bytes) -> Prepared | Refusal:
         return self.door.verify(octets)

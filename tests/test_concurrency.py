@@ -75,7 +75,7 @@ def judge_again(territory: TerritoryOfTests, batches: list[Batch], start: int) -
     times = [row.time for row in log]
     state, size = replay(log[:start]), start
     for row in log[:start]:
-        state.rows[LOGGED][row.id] = Logged(row.id, row.log_index, row.text_hash)  # type: ignore[arg-type]
+        state.rows[LOGGED][row.id] = Logged(row.id, row.log_index, row.text_hash, row.kind, row.time)  # type: ignore[arg-type]
     # A batch without an entry was decided on the size it was told; it goes after the one that made that size.
     for batch in sorted(batches, key=lambda b: (b.size, not _accepted(b))):
         for octets, outcome in zip(batch.submissions, batch.outcomes, strict=True):
@@ -103,7 +103,8 @@ def judge(
     assert told == ["accepted", size]
     for event in outcome:
         machine.evolve(state, event, at)
-    state.rows[LOGGED][at.id] = Logged(at.id, size, prepared.instruction.text_hash)
+    instruction = prepared.instruction
+    state.rows[LOGGED][at.id] = Logged(at.id, size, instruction.text_hash, instruction.kind, at.time)
     return 1
 
 

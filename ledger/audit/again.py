@@ -51,7 +51,7 @@ class Again:
             raise Fault(f"entries {start} to {rows[-1].log_index}", f"break a rule of every state: {error}") from error
 
     def _state(self, start: int, evidence: Sequence[Evidence]) -> State:
-        wanted = machine.footprints(found.instruction for found in evidence)
+        wanted = machine.footprints(found.instruction for found in evidence if found.instruction is not None)
         for noun, key in references(event for found in evidence for event in found.events):
             wanted[noun][key] = None
         state = State(NOUNS)
@@ -61,12 +61,13 @@ class Again:
 
     def _enter(self, state: State, row: EntryRow, found: Evidence, start: int) -> None:
         at = at_of(row)
-        instruction = found.instruction._replace(anchor=self._answer(found))
-        self._compare(self._decide(state, instruction, at, start), found, at)
+        if found.instruction is not None:
+            instruction = found.instruction._replace(anchor=self._answer(found))
+            self._compare(self._decide(state, instruction, at, start), found, at)
         for event in found.events:
             evolve(self._replayed, state, event, at)
         check_limits(state, found.events, at)
-        state.rows[LOGGED][at.id] = Logged(at.id, at.log_index, row.text_hash)
+        state.rows[LOGGED][at.id] = Logged(at.id, at.log_index, row.text_hash, row.kind, row.time)
         self._tree.grow(row.leaf_hash)
 
     def _answer(self, found: Evidence) -> Any:
@@ -102,7 +103,7 @@ class Again:
         table = schema.entry
         found: dict[Any, Any] = dict.fromkeys(wanted)
         for n in range(0, len(wanted), WIDTH):
-            query = select(table.c.id, table.c.log_index, table.c.text_hash).where(
+            query = select(*(table.c[name] for name in Logged._fields)).where(
                 table.c.ledger_id == self._ledger_id, table.c.id.in_(wanted[n : n + WIDTH]), table.c.log_index < start
             )
             found.update((row.id, Logged(*row)) for row in self._connection.execute(query))

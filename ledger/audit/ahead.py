@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from ledger.audit.evidence import CheckpointRow, Evidence, Examined, examine_all, examine_checkpoints, signer_ids
 from ledger.audit.fault import Fault, at_entry
+from ledger.core.erasures import ERASURES
 from ledger.core.forms import BadForm
 from ledger.core.keys import KEYS, KeyAdded
 from ledger.core.ledgers import LedgerOpened
@@ -121,10 +122,10 @@ class Ahead:
     def _send(self, found: list[EntryRow]) -> Chunk:
         start = self._next
         rows, fault = self._in_sequence(found)
-        publics = self._publics(rows)
+        publics, gone = self._publics(rows), self._gone(start, self._next)
         size = max(1, len(rows) // 8) if self._pool is not None else len(rows) or 1
         parts = [rows[n : n + size] for n in range(0, len(rows), size)]
-        examined = [self._run(examine_all, part, self._head.origin, publics) for part in parts]
+        examined = [self._run(examine_all, part, self._head.origin, publics, gone) for part in parts]
         checkpoints = self._checkpoints(start, self._next)
         signed = self._run(examine_checkpoints, checkpoints, self._head.origin, self._operator)
         return Chunk(rows, examined, checkpoints, signed, fault)
@@ -155,6 +156,13 @@ class Ahead:
         if row.time < self._time:
             return at_entry(row.log_index, "its time lies before that of the entry before it")
         return None
+
+    def _gone(self, start: int, end: int) -> dict[int, tuple[bytes, str, bytes]]:
+        """What the database says was erased of these entries. The replay shows at the end that all of it was."""
+        sql = (f'SELECT "log_index", "id", "kind", "text_hash" FROM "{ERASURES.name}" '
+               f'WHERE "ledger_id" = {self._head.ledger_id} AND "log_index" >= {start} '
+               f'AND "log_index" < {end}')  # fmt: skip
+        return {row[0]: tuple(row[1:]) for row in self._driver.execute(sql)}
 
     def _checkpoints(self, start: int, end: int) -> list[CheckpointRow]:
         sql = (f'SELECT "size", "root", "note" FROM "checkpoint" WHERE "ledger_id" = {self._head.ledger_id} '

@@ -2,6 +2,8 @@
 
 The rest of the ledger comes in as what the entry needs of it: the keys of the holders on its signature lines. What the
 log says to its anchor is left to the process that replays.
+
+Of an entry whose note was erased the hashes, the event lines and what is kept of the instruction are left to check.
 """
 
 import hashlib
@@ -25,13 +27,14 @@ _ANCHOR = re.compile(rb'"anchor":\[([0-9]{1,16}),"([A-Za-z0-9+/=]{44})"\]')
 _SIGNERS = re.compile(rb"/([0-9a-f]{32}) [A-Za-z0-9+/=]+\n")
 
 Publics = Mapping[bytes, Sequence[bytes]]  # public keys by holder
+Gone = Mapping[int, tuple[bytes, str, bytes]]  # by log index, id, kind and text's hash of what erasures name
 CheckpointRow = tuple[int, bytes, bytes]  # size, root, note
 
 
 class Evidence(NamedTuple):
-    """What an entry's octets prove: the verified instruction, what it is anchored to, and the events."""
+    """What an entry's octets prove: the verified instruction (None: it was erased), its anchor, and the events."""
 
-    instruction: Verified
+    instruction: Verified | None
     anchor: Anchor | None
     events: list[Any]
 
@@ -48,12 +51,13 @@ def signer_ids(row: EntryRow) -> list[bytes]:
     return [bytes.fromhex(found.decode()) for found in _SIGNERS.findall((row.note or b"").rpartition(b"\n\n")[2])]
 
 
-def examine_all(rows: Sequence[EntryRow], origin: str, publics: Publics) -> Examined:
+def examine_all(rows: Sequence[EntryRow], origin: str, publics: Publics, gone: Gone) -> Examined:
     """The evidence of these entries."""
     evidence: list[Evidence] = []
     try:
         for row in rows:
-            evidence.append(examine(row, origin, publics))
+            erased = row.log_index in gone
+            evidence.append(_examine_erased(row, gone[row.log_index]) if erased else examine(row, origin, publics))
     except Fault as fault:
         return Examined(evidence, fault)
     return Examined(evidence, None)
@@ -62,8 +66,9 @@ def examine_all(rows: Sequence[EntryRow], origin: str, publics: Publics) -> Exam
 def examine(row: EntryRow, origin: str, publics: Publics) -> Evidence:
     """Recompute and verify all that one entry holds; raises Fault."""
     if row.note is None:
-        raise at_entry(row.log_index, "the note is missing")
-    _check_hashes(row, row.note)
+        raise at_entry(row.log_index, "the note is missing, and no erasure names it")
+    _check_note(row, row.note)
+    _check_hashes(row)
     submission = row.note + (b"\n" + row.legs + b"\n" if row.legs is not None else b"")
 
     def key_of(holder: bytes, key_id: bytes) -> bytes | None:
@@ -88,9 +93,22 @@ def _anchor(note: bytes) -> Anchor | None:
     return Anchor(int(found[1]), base64s.decode(found[2].decode(), 32)) if found else None
 
 
-def _check_hashes(row: EntryRow, note: bytes) -> None:
+def _examine_erased(row: EntryRow, named: tuple[bytes, str, bytes]) -> Evidence:
+    """What is left of an entry that an erasure names; the erasure itself is found by the replay."""
+    if row.note is not None or row.legs is not None:
+        raise at_entry(row.log_index, "its note was erased, and is there")
+    if (row.id, row.kind, row.text_hash) != named:
+        raise at_entry(row.log_index, "its id, kind or text's hash is not what was erased")
+    _check_hashes(row)
+    return Evidence(None, None, _events(row))
+
+
+def _check_note(row: EntryRow, note: bytes) -> None:
     if hashlib.sha256(note).digest() != row.note_hash:
         raise at_entry(row.log_index, "the note's hash is not that of the note")
+
+
+def _check_hashes(row: EntryRow) -> None:
     if salted.root(row.event_lines.split(b"\n")) != row.events_root:
         raise at_entry(row.log_index, "the events' root is not that of the event lines")
     if entry.leaf_hash(entry.encode(row.time, row.note_hash, row.events_root)) != row.leaf_hash:

@@ -14,30 +14,31 @@ AT_ONCE = 1000  # rows held in memory
 
 
 def check_texts(connection: Connection, ledger_id: int) -> None:
-    """Compare every free text and profile with the note of its entry, which has been verified; raises Fault."""
-    for log_index, _, note, field, line in _rows(connection, ledger_id, schema.free_text, "field"):
-        _check(f"free text {field} of entry {log_index}", note, str(field), line)
-    for log_index, id, note, member, line in _rows(connection, ledger_id, schema.profile, "member"):
-        where = f"profile of {_hex(member)}"
-        _check(where, note, "profile", line)
-        if id != member and f'"member":"{_hex(member)}"' not in _object(note):
+    """Compare every free text with the note of its entry, and every profile with its events, as they stand when the
+    note is erased. Both have been verified; raises Fault."""
+    for log_index, _, note, _, field, line in _rows(connection, ledger_id, schema.free_text, "field"):
+        _check(f"free text {field} of entry {log_index}", _object(note), str(field), line)
+    for log_index, id, _, events, member, line in _rows(connection, ledger_id, schema.profile, "member"):
+        where, said = f"profile of {_hex(member)}", events.decode() if isinstance(events, bytes) else ""
+        _check(where, said, "profile", line)
+        if id != member and f'"member":"{_hex(member)}"' not in said:
             raise Fault(where, f"entry {log_index} is about another member")
 
 
 def _rows(connection: Connection, ledger_id: int, table: Table, name: str) -> Iterable[Sequence[object]]:
-    """Log index, id and note of that entry (None: there is none), one column and the line, of each row."""
+    """Log index, that entry's id, note and event lines (None: there is none), one column and the line, of each row."""
     entries = schema.entry
     there = (entries.c.ledger_id == table.c.ledger_id) & (entries.c.log_index == table.c.log_index)
-    wanted = select(table.c.log_index, entries.c.id, entries.c.note, table.c[name], table.c.line)
+    wanted = select(table.c.log_index, entries.c.id, entries.c.note, entries.c.event_lines, table.c[name], table.c.line)
     wanted = wanted.select_from(table.outerjoin(entries, there)).where(table.c.ledger_id == ledger_id)
     return connection.execute(wanted, execution_options={"yield_per": AT_ONCE})
 
 
-def _check(where: str, note: object, field: str, line: object) -> None:
+def _check(where: str, said: str, field: str, line: object) -> None:
     if type(line) is not bytes:
         raise Fault(where, "is of another type than a line")
-    # A signed string holds no quotation marks, so such a pair stands in a note only as a field of its own.
-    if f'"{field}":"{base64s.encode(salted.root([line]))}"' not in _object(note):
+    # A signed string holds no quotation marks, so such a pair stands in an object only as a field of its own.
+    if f'"{field}":"{base64s.encode(salted.root([line]))}"' not in said:
         raise Fault(where, "is not the one whose hash was signed")
 
 

@@ -54,11 +54,14 @@ class Named(NamedTuple):
 
 
 class Logged(NamedTuple):
-    """An instruction in the log, as far as sameness asks: the entry's index and the SHA-256 of the text."""
+    """An instruction in the log: the entry's index, the SHA-256 of the text, which tells whether another is the same,
+    the kind, and the entry's time."""
 
     id: InstructionId
     log_index: int
     text_hash: bytes
+    kind: str
+    time: int
 
 
 KEYS = Noun(Key, keys=1, indexes=(("holder",),))

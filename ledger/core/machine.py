@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from ledger.core import (
     accounts,
     cancels,
+    erasures,
     grants,
     holders,
     keyrings,
@@ -43,6 +44,7 @@ NOUNS: tuple[Noun[Any], ...] = (
     accounts.MOVEMENTS,
     transfers.ONCE,
     cancels.CANCELLED,
+    erasures.ERASURES,
     keys.LOGGED,
 )
 
@@ -138,6 +140,8 @@ KINDS = (
     Kind("transfer_many", transfers.TransferMany, transfers.transfer_many, grants.signed_by_payer("transfer_many"), DAY,
          transfers.rows_of_legs, leg=transfers.Leg),
     Kind("cancel", cancels.Cancel, cancels.cancel, cancels.signed_by_one_holder, DAY, cancels.rows_of_target),
+    Kind("erase", erasures.Erase, erasures.erase, erasures.signed_erasure, MONTH,
+         _with_authority(erasures.rows_of_erasure)),
 )  # fmt: skip
 
 EVENTS: tuple[tuple[type, Callable[[State, Any, At], None]], ...] = (
@@ -165,6 +169,7 @@ EVENTS: tuple[tuple[type, Callable[[State, Any, At], None]], ...] = (
     (grants.GrantUsed, grants.grant_used),
     (transfers.OnceUsed, transfers.once_used),
     (cancels.Cancelled, cancels.cancelled),
+    (erasures.Erased, erasures.erased),
 )
 
 REFERENCES: dict[Any, Noun[Any]] = {

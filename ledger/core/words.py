@@ -55,6 +55,7 @@ Rules = Annotated[int, Between(1, 1000)]
 
 String = Annotated[str, Pattern(r"[ !#-\[\]-~]{1,128}")]  # 0x20-0x7E without " and \
 Word = Annotated[str, Pattern(r"[a-z][a-z0-9_]{0,31}")]
+KindName = Annotated[str, Pattern(r"[a-z][a-z_]{0,31}")]  # of an instruction
 Origin = Annotated[str, Pattern(r"(?=.{1,100}$)[a-z0-9.-]+(:[0-9]+)?/[a-z0-9][a-z0-9-]{0,62}")]
 Purpose = Annotated[str, Pattern(r"[A-Z0-9]{4}")]  # ISO 20022 external purpose code
 Reference = Annotated[str, Pattern(r"[ !#-\[\]-~]{1,35}")]

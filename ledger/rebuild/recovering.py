@@ -164,6 +164,7 @@ def _append(store: Store, ledger_id: int, size: int, chunk: list[Refill], checke
             where = f"entries {rows[0].log_index} to {rows[-1].log_index}"
             raise StoreError(f"{where} cannot be replayed by this release: {error}") from error
         _save_texts(transaction, ledger_id, chunk)
+        transaction.erase(rows[0].log_index)
         if transaction.head.size == checked.size:
             _save_checkpoint(transaction, checked)
         return transaction.head.size

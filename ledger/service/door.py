@@ -185,5 +185,5 @@ def evolve(state: State, events: list[Any], instruction: Verified, at: At) -> No
     """Apply an accepted instruction's events, and let the next in the batch see its id."""
     for event in events:
         machine.evolve(state, event, at)
-    logged = keys.Logged(at.id, at.log_index, instruction.text_hash)
+    logged = keys.Logged(at.id, at.log_index, instruction.text_hash, instruction.kind, at.time)
     state.rows[keys.LOGGED][at.id] = logged

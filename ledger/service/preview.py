@@ -125,7 +125,8 @@ class _Discarded:
         if self._asking.as_administrator and holder in administrators:
             # One of them that has cancelled the text cannot sign it; the others may be enough.
             cancelled = self._cancelled(read.instruction, administrators - {holder})
-            yield own | read.registers | self._live_keys(administrators - cancelled)
+            asked = [*(administrators - cancelled), *named_to_sign(read.instruction.asked)]
+            yield own | read.registers | self._live_keys(asked)
         if any(signer.holder == holder for signer in read.registers):
             yield read.registers
 
@@ -163,6 +164,12 @@ class _Discarded:
         rows = self._state.rows[ACCOUNTS]
         known = (rows.get(id) for id in accounts_named(instruction))
         return [account.id for account in known if account is not None and account.member != self._asking.holder]
+
+
+def named_to_sign(asked: Any) -> list[bytes]:
+    """The holders that a text names as signing beside the administrators: a custodian, an auditor."""
+    named = (getattr(asked, field, None) for field in ("custodian", "auditor"))
+    return [holder for holder in named if holder is not None]
 
 
 def accounts_named(instruction: Verified) -> Iterator[AccountId]:

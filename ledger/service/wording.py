@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from ledger.core.cancels import Cancel
+from ledger.core.erasures import Erase
 from ledger.core.grants import EndGrant, GiveGrant
 from ledger.core.holders import RegisterHolder
 from ledger.core.keyrings import AddKey, ForceRevokeKey, RevokeKey, RotateKey
@@ -74,6 +75,7 @@ ALSO = {
     "register_holder": ", and the new holder with its own key",
     "recover": ", and the holder with the new key",
     "set_clerk": ", and the clerk with the new key",
+    "erase": ", and the auditor named",
     "set_administrators": ", of the new ones as many as it says itself, and each who is new with the key named",
 }
 
@@ -251,6 +253,15 @@ def _cancel(asked: Cancel, id: bytes, unit: Unit) -> Iterator[str]:
     yield f"Your signature on the instruction {asked.target.hex()} counts no more, if that is not in the log by then."
 
 
+def _erase(asked: Erase, id: bytes, unit: Unit) -> Iterator[str]:
+    named = ", ".join(str(entry.log_index) for entry in asked.entries)
+    yield (
+        f"Of these entries the note, the signatures, the legs and the free texts are erased for ever: {named}. "
+        "What they did stands, and so does every proof."
+    )
+    yield f"Auditor {asked.auditor.hex()} has agreed to it."
+
+
 WORDS: dict[str, Callable[[Any, bytes, Unit], Iterator[str]]] = {
     "genesis": _genesis,
     "admit": _admit,
@@ -276,4 +287,5 @@ WORDS: dict[str, Callable[[Any, bytes, Unit], Iterator[str]]] = {
     "transfer": _transfer,
     "transfer_many": _transfer_many,
     "cancel": _cancel,
+    "erase": _erase,
 }

@@ -6,7 +6,7 @@ What is missing, empty, of another program or of an unknown schema is refused in
 import os
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from ledger.core.erasures import ERASURES
 from ledger.core.machine import NOUNS
 from ledger.core.state import Noun, State
 from ledger.store import engine, schema
 from ledger.store.errors import StoreError, Unavailable
-from ledger.store.log import EntryRow, Head, append, lock_head, write_head
+from ledger.store.log import EntryRow, Head, append, erase, lock_head, write_head
 from ledger.store.rows import Rows, rows_of
 
 # What says that the database, not the batch, is in trouble: a lock, a disk, a connection, a pool that is used up.
@@ -69,6 +70,7 @@ class Transaction:
         self.connection = connection
         self.rows: Rows = rows_of(connection, ledger_id)
         self.head = lock_head(self.rows)
+        self.has_erased = False
 
     def state(self, wanted: Mapping[Noun[Any], Collection[Any]]) -> State:
         """A state with the rows under these keys, by noun, loaded."""
@@ -84,8 +86,14 @@ class Transaction:
         write_head(self.rows, self.head)
 
     def save(self, state: State) -> None:
-        """Write the rows that the state has changed."""
+        """Write the rows that the state has changed, and empty the entries that were erased."""
         self.rows.save(state)
+        if erased := state.before[ERASURES]:
+            self.erase(min(state.rows[ERASURES][log_index].erased_by for log_index in erased))
+
+    def erase(self, since: int) -> None:
+        """Empty the entries that erasures from this log index on name."""
+        self.has_erased = erase(self.rows, since) > 0
 
 
 class Store:
@@ -190,7 +198,23 @@ class Store:
     def write(self, ledger_id: int) -> Iterator[Transaction]:
         """One write transaction with the ledger's head locked: committed whole or not at all; raises Unavailable."""
         with self.writing() as connection:
-            yield Transaction(connection, ledger_id)
+            transaction = Transaction(connection, ledger_id)
+            yield transaction
+        if transaction.has_erased:
+            self.forget()
+
+    def forget(self) -> bool:
+        """Let go of old octets of what was erased that SQLite still keeps in its WAL; False where an open read keeps
+        them, as until the WAL is next written over. PostgreSQL's own VACUUM does it there."""
+        if self.url.drivername != "sqlite":
+            return True
+        try:
+            with trouble_is_unavailable(), closing(self.writes.raw_connection()) as connection:
+                driver: Any = connection.driver_connection
+                ((busy, _, _),) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except Unavailable:  # what is committed is committed
+            return False
+        return not busy
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:

@@ -16,8 +16,10 @@ from ledger.store.errors import StoreError
 
 # FULL: with NORMAL a power cut takes acknowledged entries with it. A batch of 1000 dirties half of the 1,000 pages
 # after which SQLite by default copies its WAL back and flushes the database too; 8,000 pages are 32 MB on disk.
+# secure_delete: what was erased is overwritten, not only let go.
 PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 10000", "cache_size = -65536",
-           "temp_store = MEMORY", "mmap_size = 268435456", "wal_autocheckpoint = 8000")  # fmt: skip
+           "temp_store = MEMORY", "mmap_size = 268435456", "wal_autocheckpoint = 8000",
+           "secure_delete = ON")  # fmt: skip
 
 SQLITE_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))  # where the corruption by a reset of the WAL was mended
 

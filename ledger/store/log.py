@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
+from ledger.core.erasures import ERASURES
 from ledger.log import merkle, tiles
 from ledger.store import schema
 from ledger.store.rows import Rows, quoted
@@ -147,6 +148,17 @@ def _full_tile(rows: Rows, level: int, index: int) -> bytes:
     )
     ((hashes,),) = rows.driver.execute(sql)
     return bytes(hashes)
+
+
+def erase(rows: Rows, since: int) -> int:
+    """Empty notes and legs of the entries that erasures from this log index on name, and take their free texts away;
+    how many entries."""
+    named = f'SELECT "log_index" FROM "{ERASURES.name}" WHERE "ledger_id" = {rows.ledger_id} AND "erased_by" >= {since}'
+    where = f'WHERE "ledger_id" = {rows.ledger_id} AND "log_index" IN ({named})'
+    sets = ", ".join(f'"{name}" = NULL' for name in schema.ERASED)
+    count: int = rows.driver.execute(f'UPDATE "entry" SET {sets} {where}').rowcount
+    rows.driver.execute(f'DELETE FROM "free_text" {where}')
+    return count
 
 
 def save_texts(rows: Rows, texts: Iterable[tuple[int, str, bytes]]) -> None:

@@ -2,7 +2,8 @@
 
 Every key begins with `ledger_id`, and no transaction touches two ledgers, so that the same schema can be spread over
 machines by ledger. There are no foreign keys between projections and nothing counts by itself. The log's tables are
-append-only: triggers refuse DELETE and UPDATE.
+append-only: triggers refuse DELETE, and every UPDATE but one: note and legs of an entry become NULL where a row of
+`erasure` names it.
 """
 
 import hashlib
@@ -24,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection
 from sqlalchemy.types import TypeEngine
 
+from ledger.core.erasures import ERASURES
 from ledger.core.machine import NOUNS
 from ledger.core.state import Noun
 
@@ -103,6 +105,7 @@ told = Table(
 )  # fmt: skip
 
 APPEND_ONLY = (entry, tile, checkpoint)
+ERASED = ("note", "legs")  # of an entry, the columns that an erasure empties
 
 
 def column_names(noun: Noun[Any]) -> tuple[str, ...]:
@@ -173,9 +176,10 @@ def _append_only_sqlite() -> list[str]:
     statements = []
     for table in APPEND_ONLY:
         keys = " AND ".join(f'"{column.name}" = NEW."{column.name}"' for column in table.primary_key)
+        but = f"WHEN NOT (NEW.rowid = OLD.rowid AND {_is_erased('IS')}) " if table is entry else ""
         statements += [
-            f'CREATE TRIGGER {table.name}_no_{verb.lower()} BEFORE {verb} ON "{table.name}" BEGIN {said}; END'
-            for verb in ("UPDATE", "DELETE")
+            f'CREATE TRIGGER {table.name}_no_update BEFORE UPDATE ON "{table.name}" {but}BEGIN {said}; END',
+            f'CREATE TRIGGER {table.name}_no_delete BEFORE DELETE ON "{table.name}" BEGIN {said}; END',
         ]
         # INSERT OR REPLACE deletes without firing a DELETE trigger.
         statements.append(
@@ -186,13 +190,16 @@ def _append_only_sqlite() -> list[str]:
 
 
 def _append_only_postgresql() -> list[str]:
-    function = (
-        "CREATE FUNCTION comarca_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'the log is append-only'; END $$"
-    )
+    made = "CREATE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {}RAISE EXCEPTION '{}'; END $$"
+    said = "the log is append-only"
+    erased = f"IF TG_OP = 'UPDATE' AND {_is_erased('IS NOT DISTINCT FROM')} THEN RETURN NEW; END IF; "
+    functions = [
+        made.format("comarca_append_only", "", said),
+        made.format("comarca_erased_only", erased, said),
+    ]
     rows = [
-        f'CREATE TRIGGER {t.name}_no_change BEFORE UPDATE OR DELETE ON "{t.name}" '
-        "FOR EACH ROW EXECUTE FUNCTION comarca_append_only()"
+        f'CREATE TRIGGER {t.name}_no_change BEFORE UPDATE OR DELETE ON "{t.name}" FOR EACH ROW '
+        f"EXECUTE FUNCTION {'comarca_erased_only' if t is entry else 'comarca_append_only'}()"
         for t in APPEND_ONLY
     ]
     truncate = [
@@ -200,4 +207,12 @@ def _append_only_postgresql() -> list[str]:
         "FOR EACH STATEMENT EXECUTE FUNCTION comarca_append_only()"
         for t in APPEND_ONLY
     ]
-    return [function, *rows, *truncate]
+    return [*functions, *rows, *truncate]
+
+
+def _is_erased(same: str) -> str:
+    """The one change of an entry that is let through, as a condition on its row before and after it."""
+    gone = " AND ".join(f'NEW."{name}" IS NULL' for name in ERASED)
+    kept = " AND ".join(f'NEW."{c.name}" {same} OLD."{c.name}"' for c in entry.columns if c.name not in ERASED)
+    named = '"ledger_id" = OLD."ledger_id" AND "log_index" = OLD."log_index"'
+    return f'{gone} AND {kept} AND EXISTS (SELECT 1 FROM "{ERASURES.name}" WHERE {named})'

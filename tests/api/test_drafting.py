@@ -9,6 +9,7 @@ from werkzeug.test import TestResponse
 
 from ledger.api import grammar
 from ledger.client.writing import signature_line
+from ledger.core.forms import base64
 from ledger.core.machine import BY_KIND, FORMS
 from ledger.core.recoveries import WAIT_S
 from ledger.core.words import HolderId
@@ -17,7 +18,7 @@ from ledger.service.preparing import PREPARED
 from ledger.service.wording import WORDS
 from tests.api.desk import BASE, Desk, check_problem
 from tests.tables import dump
-from tests.territory import public, seed
+from tests.territory import RETENTION, public, seed
 
 NOWHERE = "0192f3a87c0b7e1a9d2c4b5a69788796"
 FACTS = {"kind": "business", "inside": True, "sse": True, "place": "ES/08215", "sector": "nace2.1/10.71"}
@@ -68,6 +69,7 @@ def fields_of(desk: Desk, kind: str, payer: bytes, payee: bytes) -> dict[str, An
         "transfer_many": {"payer": account, "legs": [
             {"payee": payee.hex(), "amount": 1, "once": "w1"}, {"payee": payee.hex(), "amount": 2}]},
         "cancel": {"target": NOWHERE},
+        "erase": {"auditor": NOWHERE, "entries": [[1, NOWHERE, f"{'A' * 43}="]], **why},
         **fields_of_keys(desk, payer, payee),
     }  # fmt: skip
     return asked[kind]
@@ -118,6 +120,8 @@ def made_ready(desk: Desk, kind: str, payer: bytes, payee: bytes) -> dict[str, A
         assert desk.submit(submission(desk, draft, *signers)).status_code == 201
         return bytes.fromhex(draft["id"])
 
+    if kind == "erase":
+        return fields_of(desk, kind, payer, payee) | what_is_old(desk, payer, payee)
     if kind == "reinstate":
         before("suspend")
         return fields_of(desk, kind, payer, payee) | {"was": 3}
@@ -130,13 +134,23 @@ def made_ready(desk: Desk, kind: str, payer: bytes, payee: bytes) -> dict[str, A
     return fields_of(desk, kind, payer, payee)
 
 
+def what_is_old(desk: Desk, payer: bytes, payee: bytes) -> dict[str, Any]:
+    """An auditor, and a payment older than the policy asks: what an erasure names."""
+    territory = desk.territory
+    row = territory.row(territory.accepted(territory.transfer(payer, payee, 1)))
+    auditor = territory.register_auditor("new")
+    territory.clock.now += RETENTION + 1
+    return {"auditor": auditor.hex(), "entries": [[row.log_index, row.id.hex(), base64(row.text_hash)]]}
+
+
 def who_signs(desk: Desk, kind: str, payer: bytes, id: bytes) -> list[tuple[bytes, bytes]]:
     """Everybody with a part in it, and its key."""
     if kind == "complete_recovery":
         return [(payer, seed("new"))]
     signers = [(payer, seed("member 0"))] if kind in OF_MEMBERS else list(desk.territory.administrators[:2])
-    new = {"admit": id, "register_holder": id, "set_clerk": desk.territory.clerk[0]}.get(kind, payer)
-    registers = ("admit", "register_holder", "set_clerk", "add_key", "rotate_key", "recover")
+    last = list(desk.territory.seeds)[-1]  # whoever was registered last: the auditor of an erasure
+    new = {"admit": id, "register_holder": id, "set_clerk": desk.territory.clerk[0], "erase": last}.get(kind, payer)
+    registers = ("admit", "erase", "register_holder", "set_clerk", "add_key", "rotate_key", "recover")
     return [*signers, (new, seed("new"))] if kind in registers else list(signers)
 
 

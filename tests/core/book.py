@@ -12,9 +12,10 @@ from typing import Any, Literal
 
 from ledger.core import machine
 from ledger.core.accounts import ACCOUNTS, Account
+from ledger.core.erasures import Target
 from ledger.core.holders import RegisterHolder
 from ledger.core.keys import LOGGED, Logged, Signer
-from ledger.core.ledgers import KeyHolder, LedgerOpened, Quorum, Territory, Unit
+from ledger.core.ledgers import YEAR, KeyHolder, LedgerOpened, Quorum, SetPolicy, Territory, Unit
 from ledger.core.machine import NOUNS, Repeat, Verified
 from ledger.core.members import Admit, Facts, SetLimits
 from ledger.core.refusals import Refusal
@@ -129,7 +130,9 @@ class Book:
             return events
         for event in events:
             machine.evolve(self.state, event, at)
-        self.state.rows[LOGGED][instruction.id] = Logged(instruction.id, at.log_index, instruction.text_hash)
+        self.state.rows[LOGGED][instruction.id] = Logged(
+            instruction.id, at.log_index, instruction.text_hash, instruction.kind, at.time
+        )
         self.events.append((at, events))
         self.size += 1
         return at.log_index
@@ -177,6 +180,15 @@ class Book:
         outcome = self.administer("admit", asked, custodian, id=id)
         assert isinstance(outcome, int), outcome
         return AccountId(id)
+
+    def aged(self, *logged: Verified) -> tuple[HolderId, list[Target]]:
+        """Enter these, let the years of a policy `retention` pass; an auditor, and what an erasure names."""
+        indexes = [self.put(instruction) for instruction in logged]
+        assert all(isinstance(index, int) for index in indexes), indexes
+        self.administer("set_policy", SetPolicy("retention", str(YEAR)))
+        auditor = self.registered("auditor", "auditor")
+        self.time += YEAR + 1
+        return auditor, [Target(at, one.id, one.text_hash) for at, one in zip(indexes, logged, strict=True)]  # type: ignore[arg-type]
 
     def account(self, id: bytes) -> Account:
         return self.state.row(ACCOUNTS, AccountId(id))

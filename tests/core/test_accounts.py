@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ledger.core import machine
 from ledger.core.accounts import ACCOUNTS, AccountOpened, LimitsSet, Moved, StatusSet
 from ledger.core.cancels import Cancel
-from ledger.core.ledgers import SetPolicy
+from ledger.core.erasures import Erase
 from ledger.core.machine import EVENTS, NOUNS, evolve
 from ledger.core.members import OpenAccount, SetFacts, SetLimits, Suspend
 from ledger.core.refusals import Refusal
@@ -49,10 +49,11 @@ def eventful_book() -> Book:
     book.administer("open_account", OpenAccount(MemberId(forn), "personal"))
     book.administer("suspend", Suspend(forn, book.account(forn).status_since, FREE_TEXT))
     book.administer("set_facts", SetFacts(MemberId(granja), BUSINESS._replace(sse=False), 2, FREE_TEXT))
-    book.administer("set_policy", SetPolicy("retention", "40000000"))
     book.enter("cancel", Cancel(book.id()), granja)
     book.limit(granja, 0, 1)
     lived_with_keys(book)
+    auditor, targets = book.aged(book.verified("transfer", Transfer(granja, forn, 1), granja))
+    book.administer("erase", Erase(auditor, tuple(targets), FREE_TEXT), auditor)
     return book
 
 

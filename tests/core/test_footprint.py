@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from ledger.core.cancels import Cancel
+from ledger.core.erasures import Erase
 from ledger.core.grants import EndGrant, GiveGrant
 from ledger.core.holders import RegisterHolder
 from ledger.core.keyrings import AddKey, ForceRevokeKey, RevokeKey, RotateKey
@@ -25,6 +26,7 @@ from tests.core.keyed import entered
 def instructions(book: Book) -> list[Verified]:
     """Of every kind one that is accepted, and some that are refused late."""
     forn, granja, anna = book.members(3)
+    auditor, (old,) = book.aged(book.verified("transfer", Transfer(forn, granja, 1), forn))
     nobody = AccountId(book.id())
     two = book.administrators[:2]
     facts = BUSINESS._replace(beneficiary=MemberId(granja))
@@ -43,7 +45,7 @@ def instructions(book: Book) -> list[Verified]:
         book.verified("suspend", Suspend(forn, since, FREE_TEXT), *two),
         book.verified("reinstate", Reinstate(forn, since, FREE_TEXT), *two),
         book.verified("set_policy", SetPolicy("limits", "{}", 0), *two),
-        book.verified("set_policy", SetPolicy("retention", "40000000"), *two),
+        book.verified("set_policy", SetPolicy("retention", "40000000", old.log_index + 1), *two),
         book.verified("transfer", Transfer(forn, granja, 5, once="a"), forn),
         book.verified("transfer", Transfer(forn, nobody, 5), forn),
         book.verified("transfer", Transfer(nobody, forn, 5), forn),
@@ -52,6 +54,8 @@ def instructions(book: Book) -> list[Verified]:
         book.verified("cancel", Cancel(book.id()), forn),
         book.verified("cancel", Cancel(InstructionId(granja)), forn),
         book.verified("cancel", Cancel(InstructionId(book.clerk)), forn),
+        book.verified("erase", Erase(auditor, (old,), FREE_TEXT), *two, auditor),
+        book.verified("erase", Erase(auditor, (old._replace(log_index=1),), FREE_TEXT), *two, auditor),
     ]
 
 

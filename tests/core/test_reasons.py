@@ -11,10 +11,11 @@ import pytest
 
 from ledger.core.accounts import StatusSet
 from ledger.core.cancels import Cancel
+from ledger.core.erasures import Erase, Target
 from ledger.core.grants import GiveGrant
 from ledger.core.keyrings import AddKey, ForceRevokeKey, RevokeKey, RotateKey
-from ledger.core.keys import KEYS, KEYS_MOST, Signer
-from ledger.core.ledgers import KeyHolder, Quorum, SetPolicy
+from ledger.core.keys import KEYS, KEYS_MOST, LOGGED, Signer
+from ledger.core.ledgers import YEAR, KeyHolder, Quorum, SetPolicy
 from ledger.core.machine import DAY, Verified, evolve
 from ledger.core.members import Admit, OpenAccount, SetFacts, SetLimits, Suspend
 from ledger.core.offices import SetAdministrators, SetClerk
@@ -332,6 +333,37 @@ def clerk_ladder(book: Book) -> Iterator[Verified | Refusal]:
     yield book.verified("set_clerk", asked._replace(was=0), *two, Signer(book.clerk, new))
 
 
+def erasure_ladder(book: Book) -> Iterator[Verified | Refusal]:
+    """An erasure: who signs, the auditor, the policy, then for each entry that it is the one, is there, may go, is old
+    enough."""
+    payer, payee = book.members(2)
+    two, auditor, delegate = (
+        book.administrators[:2],
+        book.registered("one", "auditor"),
+        book.registered("d", "delegate"),
+    )
+    old, gone = (book.verified("transfer", Transfer(payer, payee, n), payer) for n in (1, 2))
+    asked = Erase(delegate, (Target(book.size, old.id, bytes(32)),), FREE_TEXT)
+    assert isinstance(book.put(old), int)
+    yield book.verified("erase", asked, *two)
+    yield book.verified("erase", asked, two[0], delegate)
+    yield book.verified("erase", asked, *two, auditor, delegate)
+    yield book.verified("erase", asked, *two, delegate)
+    asked = asked._replace(auditor=auditor)
+    yield book.verified("erase", asked, *two, auditor)
+    _, (erased,) = book.aged(gone)
+    since = book.time - YEAR
+    book.administer("erase", Erase(auditor, (erased,), FREE_TEXT), auditor)
+    (target,) = asked.entries
+    true, genesis = target._replace(text_hash=old.text_hash), book.state.row(LOGGED, book.genesis_id)
+    kept = Target(0, book.genesis_id, genesis.text_hash)
+    book.time = since - 1
+    for targets in ((target, erased), (erased, kept), (kept, true), (true,)):
+        yield book.verified("erase", asked._replace(entries=targets), *two, auditor)
+    book.time = since + YEAR
+    yield book.verified("erase", asked._replace(entries=(true,)), *two, auditor)
+
+
 # The reasons that each ladder meets, and whether it ends accepted.
 LADDERS: tuple[tuple[Ladder, tuple[str, ...], bool], ...] = (
     (octets_ladder, ("malformed", "signature_invalid"), False),
@@ -361,6 +393,9 @@ LADDERS: tuple[tuple[Ladder, tuple[str, ...], bool], ...] = (
     (limits_ladder, ("member_account_unknown", "superseded", "limits_invalid", "account_closed"), False),
     (policy_ladder, ("superseded", "policy_invalid"), True),
     (genesis_ladder, ("ledger_open", "genesis_invalid", "key_used", "policy_invalid"), False),
+    (erasure_ladder,
+     ("signatures_missing", "signatures_missing", "signature_without_role", "auditor_unknown", "retention_unset",
+      "entry_unknown", "entry_erased", "entry_kept", "entry_young"), True),
     (cancel_ladder, ("signature_without_role", "already_logged", "already_logged"), True),
 )  # fmt: skip
 

@@ -42,6 +42,7 @@ def test_a_round_trip_for_every_kind_and_reader(lived: Lived) -> None:
         "set_administrators": [first, second, fourth],
         "set_operator": [second, fourth],
         "set_clerk": [first, fourth, lived.clerk[0]],
+        "erase": [first, second, lived.auditor],
     }  # fmt: skip
     assert set(readers) == {kind.name for kind in KINDS}
     everybody = [first, second, third, fourth, lived.clerk[0], lived.baker, lived.miller, lived.delegate,

@@ -105,7 +105,7 @@ def test_every_line_of_a_long_bulk_has_its_path() -> None:
 def test_every_event_kind_names_somebody_or_is_for_everybody() -> None:
     """A new event of which no field is a holder, member or account would reach nobody but its signers: on purpose?"""
     without = {name for name, form in EVENT_FORMS.items() if not _PLACES[form.form]}
-    assert without == {"ledger_opened", "policy_set", "administrators_set", "operator_set"}
+    assert without == {"ledger_opened", "policy_set", "administrators_set", "operator_set", "erased"}
 
 
 def test_the_receipt_is_plain_json() -> None:

@@ -1,0 +1,214 @@
+"""Erasing on each engine: what goes, what stays, and that nothing else can empty an entry."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from ledger.audit.auditing import audit
+from ledger.audit.fault import Fault
+from ledger.core.machine import Repeat
+from ledger.core.members import Facts, SetFacts
+from ledger.core.transfers import Leg
+from ledger.core.words import AccountId, MemberId
+from ledger.log import checkpoint
+from ledger.rebuild.rebuilding import rebuild
+from ledger.receipts.verifying import verify
+from ledger.service.receipts import receipt_of
+from tests.damage import Damage
+from tests.tables import dump
+from tests.territory import RETENTION, TerritoryOfTests
+
+MEMO = "a word that nobody must remember"
+
+
+class Old(TerritoryOfTests):
+    """A ledger with payments of long ago, one of them in bulk, and an auditor."""
+
+    def __init__(self, url: str):
+        super().__init__(url)
+        self.forn, self.granja = self.members(2)
+        self.keeper = self.register_auditor()
+        self.paid = self.transfer(self.forn, self.granja, 120, memo=MEMO, ref="REF OF LONG AGO")
+        self.one = self.accepted(self.paid)
+        self.other = self.accepted(self.transfer(self.granja, self.forn, 20, memo="kept"))
+        legs = [Leg(AccountId(self.granja), 5, ref="LEG OF LONG AGO"), Leg(AccountId(self.granja), 6)]
+        self.bulk = self.accepted(self.transfer_many(self.forn, legs))
+        self.clock.now += RETENTION + 1
+
+    def erase(self, *log_indexes: int) -> int:
+        return self.accepted(self.erasure(self.keeper, *log_indexes))
+
+    def checkpoint(self) -> bytes:
+        head = self.door.head()
+        assert head.root is not None
+        return checkpoint.sign(self.operator, self.origin, head.size, head.root)
+
+    def receipt(self, log_index: int, reader: bytes) -> Any:
+        return receipt_of(self.store, self.ledger_id, log_index, reader, self.checkpoint())
+
+    def run(self, sql: str) -> None:
+        with self.store.writes.begin() as connection:
+            connection.execute(text(sql))
+
+
+@pytest.fixture
+def old(database_url: str) -> Iterator[Old]:
+    territory = Old(database_url)
+    yield territory
+    territory.close()
+
+
+def test_note_legs_and_texts_go_and_all_else_stays(old: Old) -> None:
+    before = dump(old.store)
+    at = old.erase(old.one, old.bulk)
+    after = dump(old.store)
+    assert [row[:-3] for row in after["entry"][:at]] == [row[:-3] for row in before["entry"]]
+    assert [row[-1] for row in after["entry"][:at]] == [row[-1] for row in before["entry"]], "event lines"
+    emptied = {n for n, row in enumerate(after["entry"]) if row[-3] is None}
+    assert emptied == {old.one, old.bulk} and after["entry"][old.bulk][-2] is None
+    assert [row[1:3] for row in after["free_text"]] == [(old.other, "memo"), (at, "reason")]
+    for table in ("tile", "account", "movement", "member", "key", "profile"):
+        assert after[table] == before[table], table
+    assert [tuple(row)[1] for row in after["erasure"]] == [old.one, old.bulk]
+
+
+def test_every_proof_and_every_others_receipt_still_holds(old: Old) -> None:
+    kept = old.receipt(old.one, old.forn)
+    root_before = old.door.lookups.root_at(old.bulk + 1)
+    at = old.erase(old.one, old.bulk)
+    identity = old.identity
+    for index, reader in ((old.other, old.forn), (old.other, old.granja), (at, old.keeper)):
+        assert verify(_octets(old.receipt(index, reader)), old.origin, identity).log_index == index
+    assert verify(_octets(kept), old.origin, identity).texts == (("memo", MEMO),), "what a member kept is its own"
+    assert old.receipt(old.one, old.forn) is None
+    assert old.door.lookups._read_root(old.bulk + 1) == root_before
+
+
+def test_the_same_text_again_gets_the_outcome_that_it_had(old: Old) -> None:
+    old.erase(old.one)
+    before = dump(old.store)
+    assert old.send(old.paid) == [Repeat(old.one)]
+    assert dump(old.store) == before, "and brings nothing back"
+    (refusal,) = old.send(old.transfer(old.forn, old.granja, 7, id=old.row(old.one).id))
+    assert getattr(refusal, "reason", None) == "id_used"
+
+
+def test_audit_and_rebuild_go_through_an_erasure(old: Old) -> None:
+    for index in (old.bulk, old.one):
+        old.erase(index)
+    before = dump(old.store)
+    assert audit(old.store, old.ledger_id, processes=1).size == old.door.head().size
+    rebuild(old.store)
+    assert dump(old.store) == before
+
+
+def test_a_profile_stays_when_the_note_that_brought_it_goes(old: Old) -> None:
+    facts, who = Facts("person", True, True, "ES/08215"), MemberId(old.forn)
+    said = {"reason": "moved", "profile": "Forn Nou, Plaça 2"}
+    index = old.accepted(old.administer("set_facts", SetFacts(who, facts, old.row(1).log_index, b""), texts=said))
+    old.clock.now += RETENTION + 1
+    old.erase(index)
+    assert [bytes(row[1]) for row in dump(old.store)["profile"]] == [old.forn]
+    audit(old.store, old.ledger_id, processes=1)
+    old.run("UPDATE \"profile\" SET \"line\" = '1'" if old.store.url.drivername == "sqlite"
+            else "UPDATE \"profile\" SET \"line\" = '\\x31'")  # fmt: skip
+    with pytest.raises(Fault, match="profile"):
+        audit(old.store, old.ledger_id, processes=1)
+
+
+# --- what the database lets through
+
+
+def test_only_what_an_erasure_names_can_be_emptied(old: Old) -> None:
+    old.erase(old.one)
+    before = dump(old.store)
+    named, other = f'WHERE "log_index" = {old.one}', f'WHERE "log_index" = {old.other}'
+    note = hashlib.sha256(b"").hexdigest()
+    forged = f"x'{note}'" if old.store.url.drivername == "sqlite" else f"'\\x{note}'::bytea"
+    for sql in (
+        f'UPDATE "entry" SET "note" = NULL, "legs" = NULL {other}',
+        f'UPDATE "entry" SET "note" = NULL {other}',
+        'UPDATE "entry" SET "note" = NULL, "legs" = NULL',
+        f'UPDATE "entry" SET "note" = {forged} {named}',
+        f'UPDATE "entry" SET "legs" = {forged} {named}',
+        f'UPDATE "entry" SET "text_hash" = {forged} {named}',
+        f'UPDATE "entry" SET "time" = "time" + 1 {named}',
+        f'UPDATE "entry" SET "event_lines" = {forged} {named}',
+        f'UPDATE "entry" SET "log_index" = 77 {named}',
+        f'DELETE FROM "entry" {named}',
+    ):
+        with pytest.raises(DBAPIError, match="append-only"):
+            old.run(sql)
+        assert dump(old.store) == before, sql
+
+
+# --- what an audit finds
+
+
+@pytest.mark.parametrize("column", ["id", "kind", "time", "text_hash", "note_hash", "events_root", "leaf_hash", "note",
+                                    "legs", "event_lines"])  # fmt: skip
+def test_every_column_of_an_erased_entry_is_looked_at(old: Old, column: str) -> None:
+    old.erase(old.one)
+    damage = Damage(old.store)
+    damage.drop_triggers()
+    other = getattr(old.row(old.bulk), column)
+    value = {"id": old.clock.id(), "time": other + 1 if column == "time" else 0}.get(column, other)
+    damage.set("entry", column, old.one, value)
+    with pytest.raises(Fault, match=rf"entry {old.one}|head"):
+        audit(old.store, old.ledger_id, processes=1)
+
+
+@pytest.mark.parametrize("column", ["log_index", "id", "kind", "text_hash", "erased_by"])
+def test_every_column_of_an_erasure_is_looked_at(old: Old, column: str) -> None:
+    old.erase(old.one)
+    value = {"log_index": old.other, "id": old.clock.id(), "kind": "cancel", "text_hash": bytes(32), "erased_by": 1}
+    Damage(old.store).set("erasure", column, old.one, value[column])
+    with pytest.raises(Fault, match=r"entry|erasure"):
+        audit(old.store, old.ledger_id, processes=1)
+
+
+def test_a_note_that_is_gone_without_an_erasure_is_found(old: Old) -> None:
+    old.erase(old.one)
+    damage = Damage(old.store)
+    damage.drop_triggers()
+    damage.set("entry", "note", old.other, None)
+    with pytest.raises(Fault, match=f"entry {old.other}: the note is missing"):
+        audit(old.store, old.ledger_id, processes=1)
+
+
+def test_an_erasure_that_the_log_does_not_have_is_found(old: Old) -> None:
+    old.erase(old.one)
+    damage, row = Damage(old.store), old.row(old.other)
+    damage.run('INSERT INTO "erasure" VALUES (:ledger, :index, :id, :kind, :hash, :by)', ledger=old.ledger_id,
+               index=old.other, id=row.id, kind=row.kind, hash=row.text_hash, by=old.door.head().size - 1)  # fmt: skip
+    damage.run(f'UPDATE "entry" SET "note" = NULL, "legs" = NULL WHERE "log_index" = {old.other}')
+    damage.run(f'DELETE FROM "free_text" WHERE "log_index" = {old.other}')
+    with pytest.raises(Fault, match=r"table erasure: row .* is too many"):
+        audit(old.store, old.ledger_id, processes=1)
+
+
+# --- the octets themselves
+
+
+def test_nothing_of_it_is_left_in_a_sqlite_file(tmp_path: Path) -> None:
+    old = Old(f"sqlite:///{tmp_path / 'ledger.db'}")
+    words = [MEMO.encode(), b"REF OF LONG AGO", b"LEG OF LONG AGO", old.row(old.one).note or b"none"]
+    assert all(word in _files(tmp_path) for word in words)
+    old.erase(old.one, old.bulk)
+    found = _files(tmp_path)
+    assert b"kept" in found and not [word for word in words if word in found]
+    old.close()
+
+
+def _files(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in sorted(folder.iterdir()))
+
+
+def _octets(receipt: Any) -> bytes:
+    return json.dumps(receipt).encode()
