@@ -41,6 +41,8 @@ OF_HTTP = (
     Reason("method_not_allowed", 405, "This address does not take this method.", "Use one of those in `Allow`."),
     Reason("not_acceptable", 406, "This address has no answer in a media type that the request accepts.",
            "Accept the media type that `details` names."),
+    Reason("erased", 410, "The instruction was logged, and its text has been erased since.",
+           "What it did stands: see the movements; a receipt that was kept is good for ever."),
     Reason("too_large", 413, "The body is larger than this address takes.",
            "Send less at a time; `details` has the most in octets."),
     Reason("media_type_unsupported", 415, "This address does not take a body of this media type.",

@@ -24,6 +24,7 @@ from ledger.core.accounts import Account, Movement
 from ledger.log import entry as entries
 from ledger.log import keys, proof
 from ledger.log.instruction import SALTED_MOST, salted_count
+from ledger.service.own_data import left_of
 from ledger.service.receipts import Wanted
 from ledger.store import queries
 from ledger.store.errors import StoreError, Unavailable
@@ -151,8 +152,17 @@ def show_outcome(ledger: str, id: bytes) -> Response:
     log_index = queries.index_of(one.store, one.ledger_id, id)
     receipt = None if log_index is None else _receipt(one, log_index, reader)
     if receipt is None:
-        raise Problem("not_found")
+        raise _not_shown(one, log_index, reader)
     return json_response(receipt)
+
+
+def _not_shown(one: Served, log_index: int | None, reader: Reader) -> Problem:
+    """Why there is no receipt: nothing there that the reader may see, or what there was has been erased."""
+    whose = None if reader.reads_all else reader.holder
+    left = left_of(one.store, one.ledger_id, log_index, whose) if log_index is not None else None
+    if left is None:
+        return Problem("not_found")
+    return Problem("erased", log_index=log_index, kind=left.erasure.kind, erased_by=left.erasure.erased_by)
 
 
 def _receipt(one: Served, log_index: int, reader: Reader) -> dict[str, Any] | None:

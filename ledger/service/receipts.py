@@ -163,7 +163,7 @@ class _Gathered:
     def _profile(self, row: EntryRow) -> Sequence[bytes]:
         """The member's profile, if it is still the one that this entry brought."""
         table = schema.profile
-        member = row.id if row.kind == "admit" else _member_in(row)
+        member = _member_in(row) if row.kind == "set_facts" else row.id
         wanted = select(table.c.line).where(
             table.c.ledger_id == self._ledger_id, table.c.member == member, table.c.log_index == row.log_index
         )

@@ -101,6 +101,14 @@ def ids_of(store: Store, ledger_id: int, holder: bytes) -> frozenset[bytes]:
         return readable(connection, ledger_id, holder) | {holder}
 
 
+def accounts_of(store: Store, ledger_id: int, holder: bytes) -> list[Account]:
+    """The accounts that are a holder's own, in the order they were opened."""
+    table = schema.PROJECTIONS[ACCOUNTS]
+    wanted = select(table).where(table.c.ledger_id == ledger_id, table.c.member == holder)
+    with store.read() as connection:
+        return [Account(*row[1:]) for row in connection.execute(wanted.order_by(table.c.opened, table.c.id))]
+
+
 def movements(
     store: Store, ledger_id: int, account_id: bytes, wanted: Filter, after: Place | None, limit: int
 ) -> list[Movement]:
@@ -125,15 +133,15 @@ def _of_side(
     if wanted.kind is not None:
         query = query.where(table.c.kind == wanted.kind)
     if wanted.start is not None:
-        query = query.where(index >= _first_index(connection, ledger_id, wanted.start))
+        query = query.where(index >= first_index(connection, ledger_id, wanted.start))
     if wanted.end is not None:
-        query = query.where(index < _first_index(connection, ledger_id, wanted.end))
+        query = query.where(index < first_index(connection, ledger_id, wanted.end))
     if after is not None:
         query = query.where(index <= after.log_index, or_(index < after.log_index, n < after.n))
     return query.order_by(index.desc(), n.desc())
 
 
-def _first_index(connection: Connection, ledger_id: int, time: int) -> int:
+def first_index(connection: Connection, ledger_id: int, time: int) -> int:
     """The first log index whose time is not before this one: times never run backwards, so by halves."""
     entries = schema.entry
 

@@ -57,6 +57,9 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", f"{LEDGER}/instructions/{{id}}"): Route({**MINE, "partner": 200, "administrator": 404}),
     ("GET", f"{LEDGER}/accounts/{{id}}"): Route(MINE),
     ("GET", f"{LEDGER}/accounts/{{id}}/movements"): Route(MINE),
+    ("GET", f"{LEDGER}/holders/{{id}}"): Route({**MINE, "delegate": 404}),
+    ("GET", f"{LEDGER}/holders/{{id}}/export"): Route(
+        {**MINE, **dict.fromkeys(("delegate", "administrator", "auditor"), 404)}),
     ("GET", f"{LEDGER}/entries"): Route(OPEN),
     ("GET", f"{LEDGER}/entries/{{log_index}}"): Route({**PUBLIC, **BAD, "unread": 403, "unseeing": 200}),
     ("GET", f"{LEDGER}/stream"): Route(EVERYONES),
