@@ -13,7 +13,9 @@ from ledger.ambient.ids import new_id
 from ledger.client.gathering import Gathering, of_draft
 from ledger.client.outcomes import Outcome, Unknown
 from ledger.client.writing import write
+from ledger.core.erasures import Erase
 from ledger.core.ledgers import LedgerOpened
+from ledger.core.members import Admit
 from ledger.core.words import InstructionId
 from ledger.log.instruction import ID
 from ledger.store.errors import Unavailable
@@ -72,11 +74,16 @@ def lacking(info: LedgerInfo | None, gathering: Gathering) -> list[str]:
 
 
 def _registering(gathering: Gathering) -> list[tuple[bytes, str]]:
-    """The holders whose keys the text makes live, who all sign it, and what they are in it."""
+    """The holders whose keys the text makes live, or whom it names, who all sign it, and what they are in it."""
     asked, _ = gathering.read()
     if isinstance(asked, LedgerOpened):
         return [*((one.holder, "administrator") for one in asked.administrators), (asked.clerk.holder, "clerk")]
-    return [(holder, "the new member") for holder in gathering.registers().values()]
+    signs: list[tuple[bytes, str]] = [(holder, "the new member") for holder in gathering.registers().values()]
+    if isinstance(asked, Admit) and asked.custodian:
+        signs.append((asked.custodian, "the custodian"))
+    if isinstance(asked, Erase):
+        signs.append((asked.auditor, "the auditor"))
+    return signs
 
 
 def finish(session: Session, gathering: Gathering, out: Path | None) -> None:

@@ -16,13 +16,14 @@ from cli.members import member
 from cli.options import Group, with_options
 from cli.papers import sign, submit
 from cli.paying import cancel, pay
+from cli.personal import erase, export_member, profile, text
 from cli.policies import policy
 from cli.recovering import recover
 from cli.serving import serve
 from cli.verifying import verify
 
-COMMANDS = (init, serve, demo, key, member, account, policy, pay, cancel, sign, submit, import_, log, verify, audit,
-            rebuild, doctor, config)  # fmt: skip
+COMMANDS = (init, serve, demo, key, member, account, policy, pay, cancel, profile, text, erase, sign, submit, import_,
+            log, verify, audit, rebuild, doctor, config)  # fmt: skip
 
 
 @click.group(cls=Group)
@@ -40,3 +41,4 @@ for command in COMMANDS:
     main.add_command(command)
 for command in (export, check_log, recover):
     log.add_command(command)
+member.add_command(export_member)

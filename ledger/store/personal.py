@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, delete, func, select
 from sqlalchemy.engine import Connection
 
-from ledger.core.erasures import ERASURES, Erasure
+from ledger.core.erasures import ERASABLE, ERASURES, Erasure, Target
 from ledger.core.grants import GRANTS, Grant
 from ledger.core.holders import HOLDERS, Holder
 from ledger.core.keys import KEYS, Key
@@ -128,6 +128,30 @@ def _old(connection: Connection, ledger_id: int, before: int, fields: Iterable[s
     table = schema.free_text
     after = first_index(connection, ledger_id, before)
     return (table.c.ledger_id == ledger_id) & table.c.field.in_(tuple(fields)) & (table.c.log_index < after)
+
+
+# --- what may be erased of the log
+
+
+def targets(store: Store, ledger_id: int, log_indexes: Collection[int]) -> list[Target]:
+    """What an erasure names of these entries, in the order of the log; of one that is not there nothing."""
+    table = schema.entry
+    wanted = select(table.c.log_index, table.c.id, table.c.text_hash)
+    wanted = wanted.where(table.c.ledger_id == ledger_id, table.c.log_index.in_(log_indexes))
+    with store.read() as connection:
+        return [Target(*row) for row in connection.execute(wanted.order_by(table.c.log_index))]
+
+
+def erasable(store: Store, ledger_id: int, before: int, most: int) -> list[int]:
+    """The log indexes of the first entries from before this time (Unix seconds) whose notes can be erased and are
+    there."""
+    table = schema.entry
+    with store.read() as connection:
+        wanted = select(table.c.log_index).where(
+            table.c.ledger_id == ledger_id, table.c.log_index < first_index(connection, ledger_id, before),
+            table.c.kind.in_(ERASABLE), table.c.note.is_not(None),
+        )  # fmt: skip
+        return list(connection.execute(wanted.order_by(table.c.log_index).limit(most)).scalars())
 
 
 # --- what concerns a holder
