@@ -11,6 +11,7 @@ from ledger.log.entry import Entry
 from ledger.log.malformed import Malformed
 from ledger.log.records import PERSONAL_FILE, Record, Texts
 
+_PROFILE = b'"profile":"'
 _OPERATOR_SET = b'"event":"operator_set"'  # no string in a canonical object holds a quotation mark
 
 
@@ -70,13 +71,14 @@ class Against:
 
 
 def _signed_object(record: Record, entry: Entry, origin: str) -> dict[str, Any]:
-    """The signed object of a record whose every octet is the entry's; raises Malformed. Empty where it was erased."""
+    """The signed object of a record whose every octet is the entry's; raises Malformed. Where it was erased, what its
+    events say of it: the hash of a profile."""
     if salted.root(record.events) != entry.events:
         raise Malformed("the event lines are not those that were logged")
     if record.note is None:
         if record.legs is not None:
             raise Malformed("legs of a note that was erased")
-        return {}
+        return _left_of(record)
     if hashlib.sha256(record.note).digest() != entry.instruction:
         raise Malformed("the note is not the one that was logged")
     signed = object_of(record.note, origin)
@@ -85,6 +87,16 @@ def _signed_object(record: Record, entry: Entry, origin: str) -> dict[str, Any]:
     if legs != written:
         raise Malformed("the legs are not those that were signed")
     return signed
+
+
+def _left_of(record: Record) -> dict[str, Any]:
+    for line in record.events:
+        if _PROFILE in line:
+            try:
+                return {"profile": json.loads(salted.split(line)[1])["profile"]}
+            except (ValueError, KeyError, TypeError) as error:
+                raise Malformed("an event line that is no object") from error
+    return {}
 
 
 def object_of(note: bytes, origin: str) -> dict[str, Any]:

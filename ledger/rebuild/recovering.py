@@ -17,7 +17,7 @@ from ledger.log import entry, instruction, tiles
 from ledger.log.entry import Entry
 from ledger.log.malformed import Malformed
 from ledger.log.records import Record, Texts
-from ledger.rebuild.replay import OCTETS, replay
+from ledger.rebuild.replay import OCTETS, events_of, replay
 from ledger.store import schema
 from ledger.store.database import Store, Transaction
 from ledger.store.errors import StoreError
@@ -178,9 +178,11 @@ def _save_texts(transaction: Transaction, ledger_id: int, chunk: list[Refill]) -
 
 
 def _member(row: EntryRow) -> bytes:
-    """The member whose profile came with an instruction: the one that it names, or admits."""
-    signed = json.loads(instruction.parse(row.note or b"").object)
-    return bytes.fromhex(signed.get("member", signed["id"]))
+    """The member whose profile came with an instruction: the one that its event names, or whom it admits."""
+    for event in events_of(row):
+        if getattr(event, "profile", None) is not None:
+            return bytes(getattr(event, "member", row.id))
+    raise Malformed(f"entry {row.log_index}: a profile, and no event that tells whose")
 
 
 def _save_checkpoint(transaction: Transaction, checked: Checked) -> None:

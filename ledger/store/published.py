@@ -74,15 +74,21 @@ def bundles_with_erased(store: Store, ledger_id: int, size: int) -> set[int]:
 
 
 def texts(store: Store, ledger_id: int, size: int) -> Iterator[Texts]:
-    """The free texts and profiles kept of the first `size` entries, in the order of the log; of an erased entry
-    none."""
+    """The free texts and profiles kept of the first `size` entries, in the order of the log; of an erased entry a
+    profile alone, which its events prove."""
     free, profile, entries = schema.free_text, schema.profile, schema.entry
     both = union_all(
         select(free.c.log_index, free.c.field, free.c.line).where(free.c.ledger_id == ledger_id),
-        select(profile.c.log_index, literal("profile"), profile.c.line).where(profile.c.ledger_id == ledger_id),
+        select(profile.c.log_index, literal("profile").label("field"), profile.c.line).where(
+            profile.c.ledger_id == ledger_id
+        ),
     ).subquery()
     there = (entries.c.ledger_id == ledger_id) & (entries.c.log_index == both.c.log_index)
-    wanted = select(both).join(entries, there).where(both.c.log_index < size, entries.c.note.is_not(None))
+    wanted = (
+        select(both)
+        .join(entries, there)
+        .where(both.c.log_index < size, entries.c.note.is_not(None) | (both.c.field == "profile"))
+    )
     with store.read() as connection:
         found = connection.execute(
             wanted.order_by(both.c.log_index, both.c.field), execution_options={"yield_per": AT_ONCE}
