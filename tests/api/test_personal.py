@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
+from ledger.core.holders import RegisterHolder
 from ledger.core.members import Facts, SetFacts
 from ledger.core.transfers import Leg
-from ledger.core.words import AccountId, MemberId
+from ledger.core.words import AccountId, HolderId, MemberId
 from ledger.receipts.verifying import verify
 from ledger.service import own_data
 from ledger.store import personal
 from tests.api.desk import Desk, check_problem
 from tests.tables import entries
-from tests.territory import RETENTION
+from tests.territory import RETENTION, public, seed
 
 FORN, GRANJA = "Forn Vell, Plaça 1 «ñ»", "Granja de la Vall"
 
@@ -150,3 +151,17 @@ def test_free_texts_go_by_their_age(street: Street) -> None:
     receipt = street.desk.get(f"instructions/{territory.row(street.paid).id.hex()}", token).json
     assert receipt is not None and receipt["texts"] == []
     verify(json.dumps(receipt).encode(), territory.origin, territory.identity)
+
+
+def test_the_profile_of_who_is_no_member_is_in_its_receipt(desk: Desk) -> None:
+    territory = desk.territory
+    id, key = territory.clock.id(), seed("nil")
+    asked, texts = RegisterHolder("delegate", public("nil")), {"profile": "Nil, of the mill"}
+    draft = territory.draft("register_holder", asked, id=id, texts=texts)
+    territory.seeds[id] = key
+    assert desk.submit(draft.signed([*territory.administrators[:2], (HolderId(id), key)])).status_code == 201
+    receipt = desk.get(f"instructions/{id.hex()}", desk.token(id)).json
+    assert verify(json.dumps(receipt).encode(), territory.origin, territory.identity).texts == (
+        ("profile", "Nil, of the mill"),)  # fmt: skip
+    found = desk.get(f"holders/{id.hex()}", desk.token(id)).json
+    assert found is not None and found["profile"]["text"] == "Nil, of the mill"
