@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from ledger.audit.auditing import audit
@@ -16,6 +17,7 @@ from ledger.core.members import Facts, SetFacts
 from ledger.core.words import MemberId
 from ledger.rebuild.rebuilding import rebuild
 from ledger.receipts.verifying import verify
+from ledger.service.door import Defect
 from tests.damage import Damage
 from tests.old import MEMO, Old
 from tests.tables import dump
@@ -113,6 +115,26 @@ def test_only_what_an_erasure_names_can_be_emptied(old: Old) -> None:
         assert dump(old.store) == before, sql
 
 
+def test_a_rebuild_renews_the_guards_of_a_release_that_knew_no_erasure(old: Old) -> None:
+    if old.store.url.drivername == "sqlite":
+        old.run('DROP TRIGGER "entry_no_update"')
+        old.run("""CREATE TRIGGER entry_no_update BEFORE UPDATE ON "entry" BEGIN
+                   SELECT RAISE(ABORT, 'the log is append-only'); END""")
+    else:
+        old.run('DROP TRIGGER entry_no_change ON "entry"')
+        old.run("DROP FUNCTION comarca_erased_only()")
+        old.run("""CREATE TRIGGER entry_no_change BEFORE UPDATE OR DELETE ON "entry" FOR EACH ROW
+                   EXECUTE FUNCTION comarca_append_only()""")
+    (outcome,) = old.send(old.erasure(old.keeper, old.one))
+    assert isinstance(outcome, Defect)
+    rebuild(old.store)
+    old.erase(old.one)
+    with pytest.raises(DBAPIError, match="append-only"):
+        old.run('UPDATE "entry" SET "note" = NULL, "legs" = NULL')
+    with pytest.raises(DBAPIError, match="append-only"):
+        old.run('DELETE FROM "entry"')
+
+
 # --- what an audit finds
 
 
@@ -168,6 +190,17 @@ def test_nothing_of_it_is_left_in_a_sqlite_file(tmp_path: Path) -> None:
     old.erase(old.one, old.bulk)
     found = _files(tmp_path)
     assert b"kept" in found and not [word for word in words if word in found]
+    old.close()
+
+
+def test_an_open_read_keeps_old_octets_and_no_erasure(tmp_path: Path) -> None:
+    old = Old(f"sqlite:///{tmp_path / 'ledger.db'}")
+    with old.store.read() as connection:
+        connection.execute(text('SELECT count(*) FROM "entry"')).one()
+        old.erase(old.one)
+        assert old.row(old.one).note is None and MEMO.encode() in _files(tmp_path)
+        assert not old.store.forget()
+    assert old.store.forget() and MEMO.encode() not in _files(tmp_path)
     old.close()
 
 

@@ -24,6 +24,7 @@ from ledger.store.errors import StoreError, Unavailable
 from ledger.store.log import EntryRow, Head, append, erase, lock_head, write_head
 from ledger.store.rows import Rows, rows_of
 
+FORGET_MS = 500  # how long octets that are to be let go wait for an open read, and writers for them
 # What says that the database, not the batch, is in trouble: a lock, a disk, a connection, a pool that is used up.
 TROUBLE = (
     OperationalError,
@@ -211,7 +212,10 @@ class Store:
         try:
             with trouble_is_unavailable(), closing(self.writes.raw_connection()) as connection:
                 driver: Any = connection.driver_connection
+                ((patience,),) = driver.execute("PRAGMA busy_timeout")
+                driver.execute(f"PRAGMA busy_timeout = {FORGET_MS}")
                 ((busy, _, _),) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                driver.execute(f"PRAGMA busy_timeout = {patience}")
         except Unavailable:  # what is committed is committed
             return False
         return not busy

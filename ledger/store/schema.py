@@ -161,14 +161,26 @@ def create_log_tables(connection: Connection) -> None:
 
 
 def recreate_projections(connection: Connection) -> None:
-    """Drop and make anew the tables of the nouns; those of the log stay."""
+    """Drop and make anew the tables of the nouns, and the triggers, which ask one of them; those of the log stay."""
     metadata.drop_all(connection, tables=list(PROJECTIONS.values()))
     metadata.create_all(connection, tables=list(PROJECTIONS.values()))
+    for statement in (*_no_guards(connection.dialect), *append_only(connection.dialect)):
+        connection.exec_driver_sql(statement)
 
 
 def append_only(dialect: Dialect) -> list[str]:
     """The statements that make the database itself refuse changes of the log's tables."""
     return _append_only_sqlite() if dialect.name == "sqlite" else _append_only_postgresql()
+
+
+def _no_guards(dialect: Dialect) -> list[str]:
+    """The statements that take the triggers away which this or an earlier release has made."""
+    if dialect.name == "sqlite":
+        verbs = ("update", "delete", "replace")
+        return [f"DROP TRIGGER IF EXISTS {table.name}_no_{verb}" for table in APPEND_ONLY for verb in verbs]
+    on = [(table.name, what) for table in APPEND_ONLY for what in ("change", "truncate")]
+    functions = [f"DROP FUNCTION IF EXISTS {name}()" for name in ("comarca_append_only", "comarca_erased_only")]
+    return [*(f'DROP TRIGGER IF EXISTS {table}_no_{what} ON "{table}"' for table, what in on), *functions]
 
 
 def _append_only_sqlite() -> list[str]:
