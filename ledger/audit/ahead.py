@@ -12,12 +12,23 @@ from typing import NamedTuple, ParamSpec, TypeVar
 
 from sqlalchemy.engine import Connection
 
-from ledger.audit.evidence import CheckpointRow, Evidence, Examined, examine_all, examine_checkpoints, signer_ids
+from ledger.audit.evidence import (
+    CheckpointRow,
+    Evidence,
+    Examined,
+    Operator,
+    examine_all,
+    examine_checkpoints,
+    signer_ids,
+)
 from ledger.audit.fault import Fault, at_entry
 from ledger.core.erasures import ERASURES
 from ledger.core.forms import BadForm
+from ledger.core.keyrings import KeyRotated
 from ledger.core.keys import KEYS, KeyAdded
 from ledger.core.ledgers import LedgerOpened
+from ledger.core.offices import ClerkSet, OperatorSet
+from ledger.core.recoveries import RecoveryStarted
 from ledger.log.malformed import Malformed
 from ledger.rebuild.replay import events_of, read_entries
 from ledger.store.log import ENTRY_TYPES, EntryRow, Head
@@ -25,6 +36,7 @@ from ledger.store.rows import Rows, rows_of
 
 SMALL = 400  # entries: of a smaller log the pool costs more than it brings
 NULLABLE = ("note", "legs")
+REGISTERING = (KeyAdded, KeyRotated, RecoveryStarted, ClerkSet)  # the events that give a holder a key
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -92,7 +104,7 @@ class Ahead:
         self._connection, self._replayed, self._head, self._pool = connection, replayed, head, pool
         self._driver = rows_of(connection, head.ledger_id).driver
         self._unsettled: deque[dict[bytes, list[bytes]]] = deque()  # keys that chunks still to be replayed register
-        self._operator: bytes | None = None
+        self._operators: list[Operator] = []
         self._next = self._time = 0
 
     def chunks(self) -> Iterator[Chunk]:
@@ -127,7 +139,7 @@ class Ahead:
         parts = [rows[n : n + size] for n in range(0, len(rows), size)]
         examined = [self._run(examine_all, part, self._head.origin, publics, gone) for part in parts]
         checkpoints = self._checkpoints(start, self._next)
-        signed = self._run(examine_checkpoints, checkpoints, self._head.origin, self._operator)
+        signed = self._run(examine_checkpoints, checkpoints, self._head.origin, list(self._operators))
         return Chunk(rows, examined, checkpoints, signed, fault)
 
     def _run(self, what: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> "Future[T]":
@@ -188,18 +200,18 @@ class Ahead:
         return publics
 
     def _registered(self, rows: Sequence[EntryRow]) -> dict[bytes, list[bytes]]:
-        """The keys that these entries make live, by holder; entries that cannot be read are found elsewhere."""
+        """The keys that these entries register, by holder; entries that cannot be read are found elsewhere."""
         found: dict[bytes, list[bytes]] = {}
         for row in rows:
-            if b'"event":"key_added"' not in row.event_lines:
+            if b'"key":"' not in row.event_lines and b'"operator":"' not in row.event_lines:
                 continue
             try:
                 events = events_of(row)
             except (BadForm, Malformed):
                 continue
             for event in events:
-                if isinstance(event, KeyAdded):
+                if isinstance(event, REGISTERING):
                     found.setdefault(event.holder, []).append(event.key)
-                elif isinstance(event, LedgerOpened):
-                    self._operator = event.operator
+                elif isinstance(event, (LedgerOpened, OperatorSet)):
+                    self._operators.append((row.log_index, event.operator))
         return found

@@ -28,6 +28,7 @@ _SIGNERS = re.compile(rb"/([0-9a-f]{32}) [A-Za-z0-9+/=]+\n")
 
 Publics = Mapping[bytes, Sequence[bytes]]  # public keys by holder
 Gone = Mapping[int, tuple[bytes, str, bytes]]  # by log index, id, kind and text's hash of what erasures name
+Operator = tuple[int, bytes]  # the entry that names an operator's key, and the key
 CheckpointRow = tuple[int, bytes, bytes]  # size, root, note
 
 
@@ -122,10 +123,15 @@ def _events(row: EntryRow) -> list[Any]:
         raise at_entry(row.log_index, f"an event line is not one: {error}") from error
 
 
-def examine_checkpoints(rows: Sequence[CheckpointRow], origin: str, operator: bytes | None) -> dict[int, Fault]:
+def examine_checkpoints(rows: Sequence[CheckpointRow], origin: str, operators: Sequence[Operator]) -> dict[int, Fault]:
     """By size, what is wrong with checkpoints in themselves: their form, their columns, the operator's signature."""
-    found = ((row[0], _examine_checkpoint(row, origin, operator)) for row in rows)
+    found = ((row[0], _examine_checkpoint(row, origin, _operator_at(row[0], operators))) for row in rows)
     return {size: fault for size, fault in found if fault is not None}
+
+
+def _operator_at(size: int, operators: Sequence[Operator]) -> bytes | None:
+    """The operator's key that stands after entry size - 1."""
+    return next((public for since, public in reversed(operators) if since < size), None)
 
 
 def _examine_checkpoint(row: CheckpointRow, origin: str, operator: bytes | None) -> Fault | None:
