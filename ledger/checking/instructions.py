@@ -9,9 +9,10 @@ from ledger.checking.files import Instructions, WrongFile
 from ledger.log import base64s, instruction, keys, salted
 from ledger.log.entry import Entry
 from ledger.log.malformed import Malformed
-from ledger.log.records import PERSONAL_FILE, Record, Texts
+from ledger.log.records import PERSONAL_FILE, Erased, Record, Texts
 
 _PROFILE = b'"profile":"'
+_ERASED = b'"event":"erased"'
 _OPERATOR_SET = b'"event":"operator_set"'  # no string in a canonical object holds a quotation mark
 
 
@@ -38,6 +39,7 @@ class Against:
         self._records, self._texts = folder.records(0, size), folder.texts()
         self._text = next(self._texts, None)
         self.texts = 0  # entries whose free texts have been compared
+        self._gaps: dict[int, Erased] = {}  # records without a note that no erasure has named yet
 
     def compare(self, entry: Entry) -> None:
         """The record of the next entry; raises WrongFile."""
@@ -47,11 +49,20 @@ class Against:
             signed = _signed_object(record, entry, self._origin)
             for public in operators_of(record):
                 self._operator.add(record.log_index, public)
+            self._fill_gaps(record)
         except Malformed as error:
             raise WrongFile(self._folder.shown(name), f"{where}: {error}") from error
         if self._text is not None and self._text.log_index == record.log_index:
             self._compare_texts(self._text, signed)
             self._text = next(self._texts, None)
+
+    def _fill_gaps(self, record: Record) -> None:
+        """A note may be missing only where a later entry's event names it, and must be where one does."""
+        if record.erased is not None:
+            self._gaps[record.log_index] = record.erased
+        for log_index, left in erased_by(record):
+            if self._gaps.pop(log_index, None) != left:
+                raise Malformed(f"it erases entry {log_index}, of which the record says otherwise")
 
     def _compare_texts(self, text: Texts, signed: dict[str, Any]) -> None:
         for field, line in text.lines.items():
@@ -65,7 +76,10 @@ class Against:
         self.texts += 1
 
     def end(self) -> None:
-        """Read what is behind the last entry; raises WrongFile where there is anything."""
+        """Read what is behind the last entry; raises WrongFile where there is anything, or a note too few."""
+        if self._gaps:
+            raise WrongFile(self._folder.shown("records"), f"entry {min(self._gaps)}: its note is missing, and no "
+                            "erasure names it")  # fmt: skip
         if next(self._records, None) is not None or self._text is not None:
             raise WrongFile(self._folder.shown(PERSONAL_FILE), "has texts of an entry that the log does not have")
 
@@ -129,3 +143,14 @@ def operators_of(record: Record) -> Iterator[bytes]:
                 yield keys.decode(json.loads(salted.split(line)[1])["operator"])
             except (ValueError, KeyError, TypeError) as error:
                 raise Malformed("an event line that names no operator's key") from error
+
+
+def erased_by(record: Record) -> Iterator[tuple[int, Erased]]:
+    """Log index and what is left of each entry that a compared record's events erase; raises Malformed."""
+    for line in record.events:
+        if _ERASED in line:
+            try:
+                said = json.loads(salted.split(line)[1])
+                yield said["entry"], Erased(said["id"], said["kind"], base64s.decode(said["text_hash"], 32))
+            except (ValueError, KeyError, TypeError) as error:
+                raise Malformed("an event line that names no erased entry") from error

@@ -1,5 +1,6 @@
 """The instructions beside an export: a folder for the operator alone, kept up, without what was erased since."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 from ledger.checking.checking import Trust, check
 from ledger.exports.instructions import PrivateFolder, private_folder
 from ledger.exports.site import Site
+from ledger.log import base64s, salted
 from ledger.log.records import Erased, Record
 from tests.exports.made import KEY, MadeLog
 
@@ -75,21 +77,33 @@ def test_personal_data_are_there_only_if_asked_for_each_time(tmp_path: Path) -> 
     assert check(tmp_path / "log", Trust(KEY), private).texts == 0
 
 
+HASH = f"{'A' * 43}="  # of 32 octets, all zero
+
+
 def test_a_note_that_was_erased_leaves_the_folder(tmp_path: Path) -> None:
-    private = export(tmp_path / "log", WHOLE.shrunk(300))
+    erased = Erased(f"{7:012x}7000800000000000000f", "transfer", bytes(32))
+    event = {
+        "entry": 7,
+        "event": "erased",
+        "id": erased.id,
+        "kind": erased.kind,
+        "text_hash": base64s.encode(bytes(32)),
+    }
+    line = salted.line(bytes(16), json.dumps(event).encode())
+    special = {299: WHOLE.record(299)._replace(events=(line,))}
+    private = export(tmp_path / "log", MadeLog(300, special=special))
     note = WHOLE.record(7).note
     assert note is not None
 
     class Forgetful(MadeLog):
         def records(self, number: int, width: int):  # type: ignore[no-untyped-def]
             for record in super().records(number, width):
-                erased = Erased(f"{7:012x}7000800000000000000f", "transfer", bytes(32))
                 yield Record(7, None, None, record.events, erased) if record.log_index == 7 else record
 
         def bundles_with_erased(self, size: int) -> set[int]:
             return {0}
 
-    export(tmp_path / "log", Forgetful(300))
+    export(tmp_path / "log", Forgetful(300, special=special))
     assert note.decode().split("\n")[2].replace('"', '\\"') not in (private / "records/000.jsonl").read_text()
     assert check(tmp_path / "log", Trust(KEY), private).instructions
 

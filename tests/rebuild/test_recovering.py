@@ -20,7 +20,6 @@ from ledger.rebuild.recovering import NotAPrefix, Recovered, recover
 from ledger.store import schema
 from ledger.store.database import Store
 from ledger.store.errors import StoreError
-from tests.damage import Damage
 from tests.exports.exporting import export
 from tests.lived import Lived
 from tests.tables import dump
@@ -106,15 +105,9 @@ def test_without_the_personal_data_all_else_is_whole(
 
 def test_a_note_that_was_erased_stays_erased(lived: Lived, new_database: Callable[[], str], tmp_path: Path) -> None:
     export(lived, tmp_path / "log")
-    damage = Damage(lived.store)
-    damage.drop_triggers()
-    index = lived.index["transfer"]
-    damage.run(f'UPDATE "entry" SET "note" = NULL WHERE "log_index" = {index}')
-    damage.run(f'UPDATE "entry" SET "note" = NULL, "legs" = NULL WHERE "log_index" = {lived.index["transfer_many"]}')
-    damage.run(f'DELETE FROM "free_text" WHERE "log_index" = {index}')
-    lived.send(lived.transfer(lived.miller, lived.baker, 1))
+    lived.log("erase of two", lived.erasure(lived.auditor, lived.index["transfer"], lived.index["transfer_many"]))
     private = export(lived, tmp_path / "log")
-    assert "once" not in (private / "personal.jsonl").read_text()
+    assert "rye – sègol" not in (private / "personal.jsonl").read_text()
     store = Store.create(new_database())
     recovered(store, tmp_path / "log", lived)
     assert all_but_checkpoints(store) == all_but_checkpoints(lived.store)

@@ -1,5 +1,6 @@
 """Erasures carried on: by an export that was there before, into a new database, and into an old backup."""
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -9,10 +10,11 @@ import pytest
 
 from ledger.audit.auditing import audit
 from ledger.checking.checking import Trust, check
-from ledger.checking.files import Instructions, Site
+from ledger.checking.files import Instructions, Site, WrongFile
 from ledger.core.members import Facts, SetFacts
 from ledger.core.words import MemberId
 from ledger.exports.instructions import private_folder
+from ledger.log import base64s
 from ledger.rebuild.recovering import recover
 from ledger.store.database import Store
 from ledger.store.log import nodes
@@ -90,3 +92,29 @@ def test_the_tree_is_the_same_before_and_after(old: Old) -> None:
     old.erase(old.one, old.bulk, old.moved)
     with old.store.read() as connection:
         assert [nodes(rows_of(connection, 1), 7)(0, index) for index in range(7)] == before
+
+
+def test_a_note_is_missing_only_where_an_erasure_names_it(old: Old, tmp_path: Path) -> None:
+    old.clock.now += RETENTION + 1
+    was = old.row(old.one).note
+    assert was is not None
+    old.erase(old.one)
+    (file,) = (export(old, tmp_path / "log") / "records").rglob("*.jsonl")  # type: ignore[arg-type]
+    whole = file.read_text().splitlines()
+
+    def checked(log_index: int, **changes: object) -> None:
+        said = {**json.loads(whole[1 + log_index]), **changes}
+        said = {name: value for name, value in said.items() if value is not None}
+        line = json.dumps(said, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        file.write_text("\n".join([*whole[: 1 + log_index], line, *whole[2 + log_index :], ""]))
+        check(tmp_path / "log", Trust(identity=old.identity), private_folder(tmp_path / "log"))
+
+    checked(old.one)
+    row, hash = old.row(old.bulk), base64s.encode(old.row(old.one).text_hash)
+    left = [row.id.hex(), row.kind, base64s.encode(row.text_hash)]
+    with pytest.raises(WrongFile, match=f"entry {old.bulk}: its note is missing, and no erasure names it"):
+        checked(old.bulk, note=None, legs=None, erased=left)
+    for changes in ({"note": was.decode(), "erased": None}, {"erased": left},
+                    {"erased": [old.row(old.one).id.hex(), "cancel", hash]}):  # fmt: skip
+        with pytest.raises(WrongFile, match=f"erases entry {old.one}, of which the record says otherwise"):
+            checked(old.one, **changes)
