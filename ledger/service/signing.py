@@ -1,8 +1,11 @@
-"""Checkpoints: the signer is asked for a committed head, and shown that the log goes on from what it signed last."""
+"""Checkpoints: the signer is asked for a committed head, and shown that the log goes on from what it signed last.
+
+A database that holds less than was signed is an old backup, or not the one: nothing is written upon it.
+"""
 
 from collections.abc import Callable
 
-from ledger.log import merkle
+from ledger.log import checkpoint, merkle
 from ledger.signer.signer import Signer, SignerRefused
 from ledger.store.database import Store
 from ledger.store.log import Head, nodes, read_head
@@ -10,7 +13,12 @@ from ledger.store.rows import rows_of
 
 
 def signing(signer: Signer, store: Store, ledger_id: int) -> Callable[[Head], bytes]:
-    """A function from a committed head to a signed checkpoint of it, or of a later one; raises SignerRefused."""
+    """A function from a committed head to a signed checkpoint of it, or of a later one; it raises SignerRefused, and so
+    does this already where the database holds less than was signed."""
+
+    def size() -> int:
+        with store.read() as connection:
+            return read_head(connection, ledger_id).size
 
     def consistency(old: int, new: int) -> list[bytes]:
         with store.read() as connection:
@@ -22,6 +30,22 @@ def signing(signer: Signer, store: Store, ledger_id: int) -> Callable[[Head], by
     def sign(head: Head) -> bytes:
         if head.root is None:
             raise SignerRefused("the log is empty, and an empty log has no checkpoint")
-        return signer.sign(head.size, head.root, consistency)
+        note = signer.sign(head.size, head.root, consistency)
+        _check_holds(note, head.size, size)
+        return note
 
+    if latest := signer.latest():
+        _check_holds(latest, 0, size)
     return sign
+
+
+def _check_holds(note: bytes, known: int, size: Callable[[], int]) -> None:
+    """Refuse a checkpoint of more than the database holds: `known` entries at least, else as many as `size` says. What
+    another process signed is in the database, as it is signed after it is committed."""
+    signed = checkpoint.parse(note).size
+    if signed > known and signed > (there := size()):
+        raise SignerRefused(
+            f"{signed} entries are signed, and the database holds {there}: it is an old backup, or another database. "
+            "Nothing is written upon it. Bring the newer one back, or refill this one with `comarca log recover` "
+            "(docs/recovering.md)"
+        )

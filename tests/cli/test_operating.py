@@ -68,3 +68,19 @@ def test_entries_are_printed_to_whom_they_concern(served: House) -> None:
 
 def test_nobody_serves(house: House) -> None:
     assert "comarca serve" in house.bad(2, "log", "follow", *BOTH[:2])
+
+
+def test_nothing_is_written_upon_an_old_backup(house: House) -> None:
+    mill, forge = house.admit("mill"), house.admit("forge")
+    shutil.copy("comarca.db", "old.db")
+    house.good("pay", forge, "5.00", "--key", "mill.key")
+    for _ in range(3):
+        said = house.bad(3, "pay", forge, "7.00", "--key", "mill.key", "--url", "sqlite:///old.db")
+        assert "old backup" in said and "comarca log recover" in said
+    command = "from cli.main import main; main()"
+    serve = [sys.executable, "-c", command, "serve", "--port", "0", "--url", "sqlite:///old.db",
+             "--password-file", "password"]  # fmt: skip
+    ended = subprocess.run(serve, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 3 and "old backup" in ended.stderr
+    assert house.json("account", "show", mill, "--url", "sqlite:///old.db")["balance"] == 0
+    house.good("pay", forge, "7.00", "--key", "mill.key")
