@@ -162,12 +162,15 @@ class _Verifier:
     def _texts(self, kind: str, asked: Any) -> tuple[tuple[str, str], ...]:
         roots = {name: asked[place] for name, place in FORMS[kind].texts()}
         texts: dict[str, str] = {}
+        last = ""
         for n, given in enumerate(array(self.receipt["texts"], "texts")):
             field = record(given, f"texts.{n}", "field", "line")["field"]
             octets = text(given["line"], f"texts.{n}")
-            if not isinstance(field, str) or field in texts or roots.get(field) != salted.root([octets]):
+            if not isinstance(field, str) or roots.get(field) != salted.root([octets]):
                 raise ReceiptError(f"texts.{n}: not a free text that the note names")
-            texts[field] = salted.parse_free_text(octets)
+            if field <= last:
+                raise ReceiptError(f"texts.{n}: not in order, or repeated")
+            texts[field], last = salted.parse_free_text(octets), field
         return tuple(texts.items())
 
     def _events(self, root: bytes) -> tuple[Any, ...]:

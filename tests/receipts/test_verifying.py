@@ -399,3 +399,21 @@ def test_lines_of_one_entry_have_one_count() -> None:
     assert len(verify(forged(3), ORIGIN, IDENTITY).events) == 2
     with pytest.raises(ReceiptError, match="count"):
         verify(forged(4), ORIGIN, IDENTITY)
+
+
+def test_texts_stand_in_the_order_of_their_fields() -> None:
+    def forged(fields: tuple[str, str]) -> bytes:
+        forge = Forge()
+        lines = {field: salted.free_text(bytes(16), field) for field in ("evidence", "memo")}
+        named = "".join(f'"{field}":"{base64s.encode(salted.root([line]))}",' for field, line in lines.items())
+        before, after = PAYMENT.split('"id"')
+        memo = named.index('"memo"')
+        object = before + named[:memo] + '"id"' + after.replace('"not_after"', named[memo:] + '"not_after"')
+        note = signed("transfer", object, (ADMINISTRATOR, "admin 0"))
+        value = json.loads(forge.receipt(forge.add(note, [b"unseen"]), note, []))
+        value["texts"] = [{"field": field, "line": lines[field].decode()} for field in fields]
+        return octets(value)
+
+    assert len(verify(forged(("evidence", "memo")), ORIGIN, IDENTITY).texts) == 2
+    with pytest.raises(ReceiptError, match="order"):
+        verify(forged(("memo", "evidence")), ORIGIN, IDENTITY)
