@@ -19,7 +19,7 @@ from ledger.store.readable import may_read, readable
 from ledger.store.rows import rows_of
 
 # Kinds that everybody may read in full (docs/formats.md, Who sees what).
-PUBLIC_KINDS = ("genesis", "set_policy")
+PUBLIC_KINDS = ("genesis", "set_policy", "set_administrators", "set_operator", "set_clerk")
 
 
 class Info(NamedTuple):

@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
-from ledger.core.ledgers import SetPolicy
+from ledger.core.ledgers import KeyHolder, Quorum, SetPolicy
+from ledger.core.offices import SetAdministrators, SetClerk, SetOperator
 from ledger.core.transfers import Leg
-from ledger.core.words import AccountId
+from ledger.core.words import AccountId, HolderId
 from ledger.log import checkpoint, entry, keys, merkle, proof, salted
 from ledger.receipts.verifying import verify
 from tests.api.desk import Desk, check_problem
+from tests.territory import public, seed
 
 NOWHERE = "0192f3a87c0b7e1a9d2c4b5a69788796"
 
@@ -255,6 +257,32 @@ def test_the_genesis_and_policies_are_public_in_full(desk: Desk) -> None:
         assert word in shown["note"] and hashlib.sha256(shown["note"].encode()).digest() == public.instruction
         assert salted.root([line.encode() for line in shown["events"]]) == public.events
         assert "assembly" not in response.text
+
+
+def test_changes_of_who_governs_and_runs_the_ledger_are_public_in_full(desk: Desk) -> None:
+    """Note and event lines, as the leaf says; not the reason, which stands beside the log."""
+    territory = desk.territory
+    one, two, _ = territory.administrators
+    new, clerk = (HolderId(territory.clock.id()), seed("new")), territory.clerk[0]
+    chosen = SetAdministrators((one[0], two[0], new[0]), (("any", Quorum("administrators", 2)),), 0,
+                               (KeyHolder(new[0], public("new")),))  # fmt: skip
+    by_all = [one, two, new]
+    for draft, signers in (
+        (territory.draft("set_administrators", chosen, texts={"reason": "a word for the board"}), by_all),
+        (
+            territory.draft("set_clerk", SetClerk(KeyHolder(clerk, public("clerk 2")), 0)),
+            [one, two, (clerk, seed("clerk 2"))],
+        ),
+        (territory.draft("set_operator", SetOperator(public("operator 2"), 0)), [one, two]),
+    ):
+        assert desk.submit(draft.signed(signers)).status_code == 201
+    for index, word in ((1, "administrators_set"), (2, "clerk_set"), (3, "operator_set")):
+        shown = desk.get(f"entries/{index}").json
+        assert shown is not None
+        leaf = entry.parse(shown["entry"].encode())
+        assert hashlib.sha256(shown["note"].encode()).digest() == leaf.instruction
+        assert salted.root([line.encode() for line in shown["events"]]) == leaf.events
+        assert any(word in line for line in shown["events"]) and "a word for the board" not in str(shown)
 
 
 def test_an_entry_that_is_not_there(desk: Desk) -> None:
