@@ -25,7 +25,9 @@ from nacl.bindings.crypto_sign import crypto_sign
 from ledger.log import base64s, notes
 from ledger.log.malformed import Malformed
 
-ED25519 = b"\x01"  # the type octet of a C2SP verifier key
+ED25519 = b"\x01"  # the type octet of a C2SP verifier key: signs notes
+COSIGNER = b"\x04"  # of a witness's Ed25519 key: signs what it saw, and when (C2SP `tlog-cosignature`)
+TYPES = {ED25519: "0x01 (Ed25519)", COSIGNER: "0x04 (cosigner's Ed25519)"}
 SMALL_ORDER = frozenset(
     bytes.fromhex(text)
     for text in (
@@ -45,38 +47,40 @@ SMALL_ORDER = frozenset(
 _ALL_ONES = b"\xff" * 30
 
 
-def encode(public: bytes) -> str:
+def encode(public: bytes, type_: bytes = ED25519) -> str:
     """A public key as it stands in signed text: base64 of the type octet and its 32 octets."""
-    return base64s.encode(ED25519 + public)
+    return base64s.encode(type_ + public)
 
 
-def decode(text: str) -> bytes:
-    """The 32 octets of an encoded key; raises Malformed."""
-    octets = base64s.decode(text, 33)
-    if octets[:1] != ED25519:
-        raise Malformed(f"key of type {octets[0]:#04x}, where 0x01 (Ed25519) belongs")
+def decode(text: str, type_: bytes = ED25519) -> bytes:
+    """The 32 octets of an encoded key of this type; raises Malformed."""
+    octets = base64s.decode(text)
+    if octets[:1] not in (b"", type_):
+        raise Malformed(f"key of type {octets[0]:#04x}, where {TYPES[type_]} belongs")
+    if len(octets) != 33:
+        raise Malformed(f"{len(octets)} octets, where the 33 of an Ed25519 key belong")
     return octets[1:]
 
 
 @lru_cache(65_536)
-def key_id(name: str, public: bytes) -> bytes:
+def key_id(name: str, public: bytes, type_: bytes = ED25519) -> bytes:
     """The first four octets of SHA-256(name LF type key)."""
-    return hashlib.sha256(name.encode() + b"\n" + ED25519 + public).digest()[:4]
+    return hashlib.sha256(name.encode() + b"\n" + type_ + public).digest()[:4]
 
 
-def vkey(name: str, public: bytes) -> str:
+def vkey(name: str, public: bytes, type_: bytes = ED25519) -> str:
     """A C2SP verifier key: name, hex key ID and key, joined by plus signs."""
-    return f"{name}+{key_id(name, public).hex()}+{encode(public)}"
+    return f"{name}+{key_id(name, public, type_).hex()}+{encode(public, type_)}"
 
 
-def parse_vkey(text: str) -> tuple[str, bytes]:
-    """Name and public key of an Ed25519 verifier key; raises Malformed."""
+def parse_vkey(text: str, type_: bytes = ED25519) -> tuple[str, bytes]:
+    """Name and public key of an Ed25519 verifier key of this type; raises Malformed."""
     name, plus, rest = text.partition("+")
     written_id, plus_too, key = rest.partition("+")
     if not plus or not plus_too or not notes.NAME.fullmatch(name):
         raise Malformed("a verifier key is name+ID+key")
-    public = decode(key)
-    if written_id != key_id(name, public).hex():
+    public = decode(key, type_)
+    if written_id != key_id(name, public, type_).hex():
         raise Malformed("the verifier key's ID is not that of its name and key")
     return name, public
 
