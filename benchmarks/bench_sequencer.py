@@ -29,7 +29,7 @@ def test_sequencer(base: Base, callers: int, turns: Turns, report: Report, tmp_p
         recorded = [[record(recorder, batch) for batch in batches] for batches in rounds]
         floor = floor_of(lower)
         Signer.create_state(tmp_path / "state")
-        sign = signing(Signer(seed("operator"), base.origin, tmp_path / "state"), world.store, world.ledger_id)
+        sign = signing(Signer([seed("operator")], base.origin, tmp_path / "state"), world.store, world.ledger_id)
         with Sequencer(world.door, sign) as sequencer, ThreadPoolExecutor(callers) as threads:
 
             def call(payments: list[Prepared]) -> None:

@@ -16,7 +16,8 @@ from ledger.api import serving
 from ledger.api.application import create_app
 from ledger.api.edge import JSON, TEXT, body, body_type, json_response
 from ledger.api.served import Served
-from ledger.api.serving import Operator, serve
+from ledger.api.serving import serve
+from ledger.signer.signer import Signer
 from ledger.store.database import Store
 from tests.territory import seed
 
@@ -40,15 +41,17 @@ def main(url: str, state: str, processes: str, threads: str) -> int:
     vars(serving)["create_app"] = with_floor
     most = 1_000_000  # nobody is limited here
     settings = Settings(url=url, port=0, processes=int(processes), threads=int(threads), rate=most, burst=most)
-    operators = {name: Operator(seed("operator"), Path(f"{state}-{name}")) for name in ledgers_of(url)}
-    return serve(settings, operators, announce=lambda address: print(address, flush=True))
+    signers = {
+        name: Signer([seed("operator")], origin, Path(f"{state}-{name}")) for name, origin in ledgers_of(url).items()
+    }
+    return serve(settings, signers, announce=lambda address: print(address, flush=True))
 
 
-def ledgers_of(url: str) -> list[str]:
-    """The names of the ledgers in a database."""
+def ledgers_of(url: str) -> dict[str, str]:
+    """The ledgers in a database, origin by name."""
     store = Store.open(url)
     try:
-        return [head.name for head in store.heads()]
+        return {head.name: head.origin for head in store.heads()}
     finally:
         store.close()
 

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 from cli.ledgers import LedgerInfo, of_info
@@ -20,7 +19,7 @@ from ledger.service.door import Defect, Door
 from ledger.service.door import Outcome as Decided
 from ledger.service.receipts import receipt_of
 from ledger.service.signing import signing
-from ledger.signer.signer import Signer
+from ledger.signer.signer import SignsCheckpoints
 from ledger.store import queries
 from ledger.store.database import Store
 from ledger.store.engine import parse_url, sqlite_file
@@ -54,10 +53,10 @@ class Direct:
 
     # --- writing
 
-    def open_writer(self, seed: bytes, state: Path, clock_is_right: bool, who: str) -> None:
-        """Take the lock for a command, get the operator's key ready. Raises Held, SignerRefused, StoreError."""
+    def open_writer(self, signer: SignsCheckpoints, clock_is_right: bool, who: str) -> None:
+        """Take the lock for a command, get the signer ready. Raises Held, SignerRefused, StoreError."""
         if self._writer is None:
-            self._writer = Writer(self, seed, state, clock_is_right, who)
+            self._writer = Writer(self, signer, clock_is_right, who)
 
     def send(self, submissions: Sequence[bytes]) -> list[Outcome]:
         """Verify and submit, in order; each one's outcome. Raises Unavailable where it is unknown."""
@@ -131,7 +130,7 @@ class Direct:
 class Writer:
     """What writing takes: the lock of a SQLite file, the door, the sequencer with the signer behind it."""
 
-    def __init__(self, direct: Direct, seed: bytes, state: Path, clock_is_right: bool, who: str):
+    def __init__(self, direct: Direct, signer: SignsCheckpoints, clock_is_right: bool, who: str):
         self._stack = ExitStack()
         file = sqlite_file(parse_url(direct.store.url.render_as_string(hide_password=False)))
         with ExitStack() as stack:
@@ -142,7 +141,7 @@ class Writer:
                                  "run `comarca rebuild`")  # fmt: skip
             guard = ClockGuard(clock_is_right=clock_is_right)
             self._door = Door(direct.store, direct.ledger_id, time.time, guard.trouble)
-            sign = signing(Signer(seed, direct.head.origin, state), direct.store, direct.ledger_id)
+            sign = signing(signer, direct.store, direct.ledger_id)
             self.sequencer = stack.enter_context(Sequencer(self._door, sign))
             self._stack = stack.pop_all()
 

@@ -14,9 +14,9 @@ from cli.options import Command, pass_session, with_options
 from cli.output import write_json, write_table
 from cli.session import Session
 from ledger.ambient.clock import ClockGuard
-from ledger.log import checkpoint, keys
+from ledger.log import checkpoint
 from ledger.signer.keyfile import KeyFileError, check_mode
-from ledger.signer.signer import Signer, SignerRefused
+from ledger.signer.signer import SignerRefused
 from ledger.store import queries
 from ledger.store.database import Store
 from ledger.store.engine import SQLITE_FIXED, parse_url, sqlite_file
@@ -104,7 +104,7 @@ def _ledger(session: Session, store: Store) -> Iterator[Finding]:
                   else "of this release")  # fmt: skip
     trouble = ClockGuard().trouble(head.time)
     yield Finding("clock", "wrong" if trouble else "ok", trouble or "fits the log")
-    yield _checked("operator's key", lambda: _operator(session, info.ledger.operator))
+    yield _checked("operator's key", lambda: _operator(session, head, info.ledger.operator))
     yield _checked("signer", lambda: _signer(session, head))
 
 
@@ -115,16 +115,14 @@ def _checked(what: str, look: Callable[[], str]) -> Finding:
         return Finding(what, "wrong", str(error))
 
 
-def _operator(session: Session, public: bytes) -> str:
-    seed, _ = session.operator()
-    if keys.public_of(seed) != public:
+def _operator(session: Session, head: Head, public: bytes) -> str:
+    if public not in session.signer(head.origin).keys:
         raise CouldNot(f"{session.settings.operator_key}: another key than this ledger's operator has")
     return f"{check_mode(session.settings.operator_key)} opens, and is this ledger's"
 
 
 def _signer(session: Session, head: Head) -> str:
-    seed, state = session.operator()
-    note = Signer(seed, head.origin, state).latest()
+    note = session.signer(head.origin).latest()
     if note is None:
         return "has signed nothing yet"
     signed = checkpoint.parse(note)

@@ -25,7 +25,7 @@ from ledger.core.words import At, InstructionId
 from ledger.intake.submission import Prepared, verify
 from ledger.log import keys
 from ledger.signer.keyfile import public_keys, read_key, replace_file
-from ledger.signer.signer import Signer, SignerRefused
+from ledger.signer.signer import Signer, SignerRefused, SignsCheckpoints
 from ledger.store.database import Store
 from ledger.store.errors import StoreError
 
@@ -153,10 +153,10 @@ def log_genesis(session: Session, gathering: Gathering) -> Outcome:
         decided = _decided(prepared, session.now)
         if isinstance(decided, Refusal):
             return _refused(gathering, decided)
-    seed, state = session.operator()
-    if keys.public_of(seed) != prepared.instruction.asked.operator:
+    signer = session.signer(gathering.origin)
+    if prepared.instruction.asked.operator not in signer.keys:
         raise CouldNot(f"{session.settings.operator_key}: this is not the operator's key that the genesis names")
-    _make_room(session.settings.url, gathering.origin, Signer(seed, gathering.origin, state))
+    _make_room(session.settings.url, gathering.origin, signer)
     return session.send([gathering.octets])[0]
 
 
@@ -193,16 +193,16 @@ def _on_nothing(decide: Callable[[State], Decided]) -> Decided:
             state.fill(missing.noun, {missing.key: None})
 
 
-def _make_room(url: str, origin: str, signer: Signer) -> None:
-    """The database, the ledger's head in it, the signer's state: each made unless it is there."""
-    founded = _is_founded(url, origin)
-    if not founded and signer.path.exists() and signer.latest() is not None:
-        raise SignerRefused(f"{signer.path}: this operator's key has signed a log already, and the database has none: "
-                            "bring the database back, or begin with a new key")  # fmt: skip
+def _make_room(url: str, origin: str, signer: SignsCheckpoints) -> None:
+    """The signer's state where the key is here, the database, the ledger's head in it: each made unless it is there."""
+    if not _is_founded(url, origin):
+        if isinstance(signer, Signer) and not signer.path.exists():
+            Signer.create_state(signer.path)
+        if signer.latest() is not None:
+            raise SignerRefused("this operator's key has signed a log already, and the database has none: bring the "
+                                "database back, or begin with a new key")  # fmt: skip
     store = Store.create(url)
     try:
-        if not founded and not signer.path.exists():
-            Signer.create_state(signer.path)
         if all(head.origin != origin for head in store.heads()):
             store.add_ledger(origin)
     finally:

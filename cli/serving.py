@@ -10,7 +10,6 @@ from cli.options import WRITES, Command, kept_option, pass_session, with_options
 from cli.output import say
 from cli.session import Session
 from ledger.ambient.settings import Settings
-from ledger.api.serving import Operator
 from ledger.api.serving import serve as run_server
 from ledger.store.database import Store
 
@@ -42,13 +41,12 @@ def run(session: Session, settings: Settings, announce: Callable[[str], None]) -
     """Serve the session's ledger until it is stopped; raises StoreError, CouldNot."""
     store = Store.open(settings.url)
     try:
-        name = store.head(settings.ledger).name
+        head = store.head(settings.ledger)
     finally:
         store.close()
-    seed, state = session.operator()
+    signer = session.signer(head.origin)
     session.close()
-    operators = {name: Operator(seed, state)}
-    if run_server(settings, operators, clock_is_right=session.clock_is_right, announce=announce) != 0:
+    if run_server(settings, {head.name: signer}, clock_is_right=session.clock_is_right, announce=announce) != 0:
         raise CouldNot("the server could not go on; the lines above say why")
 
 

@@ -22,6 +22,7 @@ from ledger.client.outcomes import Outcome
 from ledger.client.writing import Seed
 from ledger.core.words import HolderId
 from ledger.signer.keyfile import read_key, read_keys, read_password
+from ledger.signer.signer import Signer, SignerRefused, SignsCheckpoints
 from ledger.store.engine import parse_url, sqlite_file
 from ledger.store.lockfile import Held, server_of
 
@@ -98,10 +99,22 @@ class Session:
                 found[holder] = Signing(holder, seed)
         return list(found.values())
 
-    def operator(self) -> tuple[Seed, Path]:
-        """The operator's key, and where its signer keeps its state."""
-        path = self.settings.operator_key
-        return read_key(path, self.password(path))[1], path.with_suffix(".state")
+    def signer(self, origin: str) -> SignsCheckpoints:
+        """Who signs this ledger's checkpoints."""
+        return self.signer_here(origin)
+
+    def signer_here(self, origin: str) -> Signer:
+        """The operator's key, with the one before it if that signs too, and their one state beside the first."""
+        key, before = self.settings.operator_key, self.settings.operator_key_before
+        state = key.with_suffix(".state")
+        if before is not None and (other := before.with_suffix(".state")) != state and other.exists():
+            if state.exists():
+                raise SignerRefused(f"{other}: a second state beside {state}. A ledger's signer has one: keep that in "
+                                    "which more was signed, and move the other out of the way")  # fmt: skip
+            raise SignerRefused(f"{other}: is the state of the key before; the new key goes on from it: stop all that "
+                                f"signs, then mv {other} {state}")  # fmt: skip
+        files = [key] if before is None else [key, before]
+        return Signer([read_key(path, self.password(path))[1] for path in files], origin, state)
 
     # --- the ways
 
@@ -207,7 +220,8 @@ class Session:
         """The server to write through; None once this process has everything to write by itself."""
         if self.server is None:
             try:
-                self._database().open_writer(*self.operator(), self.clock_is_right, self.who)
+                database = self._database()
+                database.open_writer(self.signer(database.head.origin), self.clock_is_right, self.who)
             except Held as held:
                 if held.address is None:
                     raise

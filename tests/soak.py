@@ -216,7 +216,7 @@ class Soak:
         logged = [row.id.hex() for row in log if row.kind == "transfer"]
         assert len(set(logged)) == len(logged), "none is doubled"
         assert set(logged) <= sent
-        signer = Signer(seed("operator"), ORIGIN, self.state)
+        signer = Signer([seed("operator")], ORIGIN, self.state)
         note = signer.latest()
         assert note is not None
         last = checkpoint.verify(note, ORIGIN, keys.public_of(seed("operator")))

@@ -35,6 +35,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8080
     operator_key: Path = Path("operator.key")
+    operator_key_before: Path | None = None
     clerk_key: Path = Path("clerk.key")
     keyring: Path = Path("keyring.json")
     password_file: Path | None = None
@@ -73,7 +74,7 @@ WHOLE = {
     "proxies": (0, 10),
 }  # least and most; port 0 takes a free one
 LEVELS = ("error", "warning", "info")  # of the log; at info each request has a line
-PATHS = ("operator_key", "clerk_key", "keyring", "password_file")
+PATHS = ("operator_key", "operator_key_before", "clerk_key", "keyring", "password_file")
 
 
 def hide_passwords(address: str) -> str:

@@ -12,10 +12,9 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType, TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
@@ -31,7 +30,7 @@ from ledger.api.patience import PatientWorker
 from ledger.api.served import Served
 from ledger.log import keys
 from ledger.service.signing import signing
-from ledger.signer.signer import Signer, SignerRefused
+from ledger.signer.signer import SignerRefused, SignsCheckpoints
 from ledger.store import queries
 from ledger.store.database import Store
 from ledger.store.engine import parse_url, sqlite_file
@@ -44,61 +43,54 @@ KEEPALIVE_S = 15
 CONNECTIONS = 1000  # open at once, of each worker
 
 
-class Operator(NamedTuple):
-    """The operator's key of one ledger: its seed, and where its signer keeps its state."""
-
-    seed: bytes
-    state: Path
-
-
 def serve(
     settings: Settings,
-    operators: Mapping[str, Operator],
+    signers: Mapping[str, SignsCheckpoints],
     *,
     clock_is_right: bool = False,
     announce: Callable[[str], None] = print,
 ) -> int:
-    """Serve the ledgers named by `operators` until a signal stops it; the exit status (0: stopped as told).
+    """Serve the ledgers named by `signers` until a signal stops it; the exit status (0: stopped as told).
 
     `announce` gets the address, such as http://127.0.0.1:8080, once requests are answered; port 0 takes a free one.
-    Raises StoreError, one line each, where the database, its lock, its projections or the keys do not fit.
+    Raises StoreError or SignerRefused, one line each, where the database, its lock, its projections or the signer do
+    not fit.
     """
     file = sqlite_file(parse_url(settings.url))
     if file is not None and settings.processes > 1:
         raise StoreError("a SQLite ledger has one writer: serve it with one process, or keep it in PostgreSQL")
-    check(settings, operators)
+    check(settings, signers)
     output.to_stderr(settings.log)
     with ExitStack() as stack:
         if settings.processes > 1:
             os.environ[metrics.FOLDER] = stack.enter_context(TemporaryDirectory(prefix="comarca-metrics-"))
         lock = stack.enter_context(LockFile(file, "serve")) if file is not None else None
-        return _run(Server(settings, operators, clock_is_right, lock, announce))
+        return _run(Server(settings, signers, clock_is_right, lock, announce))
 
 
-def check(settings: Settings, operators: Mapping[str, Operator]) -> None:
-    """Refuse, in one line, to serve what would not work: raises StoreError."""
+def check(settings: Settings, signers: Mapping[str, SignsCheckpoints]) -> None:
+    """Refuse, in one line, to serve what would not work: raises StoreError, SignerRefused."""
     store = Store.open(settings.url)
     try:
         if stale := queries.stale_projections(store):
             raise StoreError(f"{store}: the tables of {', '.join(stale)} were made by another release; "
                              "run `comarca rebuild`")  # fmt: skip
-        for name, operator in operators.items():
-            _check_operator(store, name, operator)
+        for name, signer in signers.items():
+            _check_signer(store, name, signer)
     except Unavailable as error:
         raise StoreError(f"{store}: the database does not answer") from error
     finally:
         store.close()
 
 
-def _check_operator(store: Store, name: str, operator: Operator) -> None:
+def _check_signer(store: Store, name: str, signer: SignsCheckpoints) -> None:
     info = queries.info(store, store.head(name).ledger_id)
     if info is None:
         raise StoreError(f"{store}: the genesis of {name} is not logged yet; `comarca init` does that")
-    if info.ledger.operator != keys.public_of(operator.seed):
-        raise StoreError(f"{store}: this operator's key is not the one of {name}")
-    if not operator.state.exists():
-        raise StoreError(f"{operator.state}: the state of the operator's key is missing; "
-                         "without it no checkpoint can be signed")  # fmt: skip
+    if info.ledger.operator not in signer.keys:
+        raise StoreError(f"{store}: this operator's key is not the one of {name}, which is "
+                         f"{keys.encode(info.ledger.operator)}; name its file by COMARCA_OPERATOR_KEY")  # fmt: skip
+    signer.latest()
 
 
 def _run(server: "Server") -> int:
@@ -132,12 +124,12 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def __init__(
         self,
         settings: Settings,
-        operators: Mapping[str, Operator],
+        signers: Mapping[str, SignsCheckpoints],
         clock_is_right: bool,
         lock: LockFile | None,
         announce: Callable[[str], None],
     ):
-        self._settings, self._operators, self._clock_is_right = settings, operators, clock_is_right
+        self._settings, self._signers, self._clock_is_right = settings, signers, clock_is_right
         self._lock, self._announce = lock, announce
         self._opened: Opened | None = None
         super().__init__()
@@ -166,7 +158,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def load(self) -> Flask:
         """Open the ledgers in a worker; what keeps it from working is said in one line, and ends the server."""
         try:
-            self._opened = Opened(self._settings, self._operators, self._clock_is_right)
+            self._opened = Opened(self._settings, self._signers, self._clock_is_right)
         except (StoreError, SignerRefused, Unavailable) as error:
             print(f"comarca: {error}", file=sys.stderr, flush=True)
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
@@ -201,20 +193,20 @@ def _host_and_port(name: tuple[Any, ...]) -> str:
 class Opened:
     """The ledgers as one process has them open; a context manager, or call `close`."""
 
-    def __init__(self, settings: Settings, operators: Mapping[str, Operator], clock_is_right: bool = False):
+    def __init__(self, settings: Settings, signers: Mapping[str, SignsCheckpoints], clock_is_right: bool = False):
         self.store = Store.open(settings.url)
         self.ledgers: list[Served] = []
         try:
-            for name, operator in operators.items():
-                self.ledgers.append(self._open(name, operator, clock_is_right))
+            for name, signer in signers.items():
+                self.ledgers.append(self._open(name, signer, clock_is_right))
         except Exception:
             self.close()
             raise
 
-    def _open(self, name: str, operator: Operator, clock_is_right: bool) -> Served:
+    def _open(self, name: str, signer: SignsCheckpoints, clock_is_right: bool) -> Served:
         head = self.store.head(name)
         guard = ClockGuard(clock_is_right=clock_is_right)
-        sign = signing(Signer(operator.seed, head.origin, operator.state), self.store, head.ledger_id)
+        sign = signing(signer, self.store, head.ledger_id)
         return Served(self.store, head, sign, time.time, guard.trouble)
 
     def close(self) -> None:

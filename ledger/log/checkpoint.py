@@ -8,6 +8,7 @@ Q1P6NUjVzV8EctB+fjRWDDThFByBWfmeLhfcHzr3S80=
 """
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ledger.log import base64s, keys, notes
@@ -56,12 +57,15 @@ def parse(note: bytes) -> Checkpoint:
     return Checkpoint(origin, size, root, text, signatures)
 
 
-def sign(seed: bytes, origin: str, size: int, root: bytes) -> bytes:
-    """A checkpoint signed by the operator's key."""
+def sign(seed: bytes, origin: str, size: int, root: bytes, former: Sequence[bytes] = ()) -> bytes:
+    """A checkpoint signed by the operator's key, and after it by former ones that still sign too."""
     text = body(origin, size, root)
-    public = keys.public_of(seed)
-    line = notes.format_line(origin, keys.key_id(origin, public), keys.sign(seed, text))
-    return text + b"\n" + line.encode() + b"\n"
+    return text + b"\n" + b"".join(_line(one, origin, text) for one in (seed, *former))
+
+
+def _line(seed: bytes, origin: str, text: bytes) -> bytes:
+    id = keys.key_id(origin, keys.public_of(seed))
+    return notes.format_line(origin, id, keys.sign(seed, text)).encode() + b"\n"
 
 
 def verify(note: bytes, origin: str, public: bytes) -> Checkpoint:

@@ -7,15 +7,18 @@ The state file has two slots of fixed length, written in turn, each `SHA-256 of 
 slot with the higher number counts; a write that a crash tore fails its hash, and the other slot, which lies in another
 sector of the disk, stands. So a batch costs one write in place and one flush, an eighth of what a new file, renamed,
 costs (measured on ext4).
+
+The signer may hold several keys, as for a while after a change of the operator's key two sign. Which must sign is the
+log's to say, so it is part of what is asked; there is one state all the same, as there is one log.
 """
 
 import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ledger.log import checkpoint, keys, merkle
 from ledger.log.malformed import Malformed
@@ -23,10 +26,25 @@ from ledger.signer.keyfile import KeyFileError, check_mode, create_file
 
 SLOT = 4096  # octets, the largest sector in use, though a checkpoint with one signature takes under 600
 Consistency = Callable[[int, int], list[bytes]]
+Proofs = Mapping[int, list[bytes]]  # by the size that each leads from
 
 
 class SignerRefused(Exception):
     """No signature: the message says what does not fit and what to do."""
+
+
+class SignsCheckpoints(Protocol):
+    """A signer, in this process or in another one; each method raises SignerRefused."""
+
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """The public keys that it signs with."""
+
+    def latest(self) -> bytes | None:
+        """The last checkpoint signed or trusted, or None."""
+
+    def sign(self, size: int, root: bytes, by: Sequence[bytes], consistency: Consistency) -> bytes:
+        """The signed checkpoint of this log, or of a later size that the state knows."""
 
 
 class Slot(NamedTuple):
@@ -36,12 +54,18 @@ class Slot(NamedTuple):
     note: bytes | None
 
 
-class Signer:
-    """The checkpoint key of one ledger, and its state at `path`. Threads and processes may share it."""
+class _Asked(NamedTuple):
+    size: int
+    root: bytes
+    by: Sequence[bytes]
 
-    def __init__(self, seed: bytes, origin: str, path: Path):
-        self._seed, self._origin, self.path = seed, origin, path
-        self._public = keys.public_of(seed)
+
+class Signer:
+    """The checkpoint keys of one ledger, and their one state at `path`. Threads and processes may share it."""
+
+    def __init__(self, seeds: Sequence[bytes], origin: str, path: Path):
+        self._seeds = {keys.public_of(seed): seed for seed in seeds}
+        self._origin, self.path = origin, path
         self._durable = -1  # the number of the slot that is known to be on disk
 
     @classmethod
@@ -57,28 +81,29 @@ class Signer:
         except OSError as error:
             raise SignerRefused(f"{path}: the signer's state cannot be made: {error.strerror}") from error
 
-    def sign(self, size: int, root: bytes, consistency: Consistency) -> bytes:
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """The public keys that this signs with."""
+        return tuple(self._seeds)
+
+    def sign(self, size: int, root: bytes, by: Sequence[bytes], consistency: Consistency) -> bytes:
         """The signed checkpoint of this log, or of a later size that the state knows.
 
-        `consistency(old, new)` gives the proof from the last size signed. Raises SignerRefused; OSError where the disk
-        fails. The state is on disk before the signature leaves.
+        `by` are public keys: the first must sign, the others sign after it where they are at hand. `consistency(old,
+        new)` gives the proof from the last size signed; it is asked for outside the lock, as it may come from afar, and
+        again where another has signed in the meantime. Raises SignerRefused; OSError where the disk fails. The state is
+        on disk before the signature leaves.
         """
         if size < 1:
             raise SignerRefused("the log is empty, and an empty log has no checkpoint")
-        with self._locked() as descriptor:
-            last = self._last(descriptor)
-            if last.note is not None:
-                signed = self._parsed(last.note)
-                if size > signed.size:
-                    self._check_goes_on(signed, size, root, consistency)
-                else:
-                    self._check_same(signed, size, root)
-                    if self._signed_by_us(last.note):
-                        return last.note
-                    size, root = signed.size, signed.root  # a trusted checkpoint; others signed it
-            note = checkpoint.sign(self._seed, self._origin, size, root)
-            self._write(descriptor, Slot(last.number + 1, note))
-            return note
+        asked, proofs = _Asked(size, root, by), dict[int, list[bytes]]()
+        while True:
+            with self._locked() as descriptor:
+                last = self._last(descriptor)
+                unproved = self._unproved(last, size, proofs)
+                if unproved is None:
+                    return self._standing(last, asked, proofs) or self._sign(descriptor, last, asked)
+            proofs[unproved] = consistency(unproved, size)
 
     def latest(self) -> bytes | None:
         """The last checkpoint signed or trusted, or None."""
@@ -93,12 +118,56 @@ class Signer:
             raise SignerRefused(f"{self.path}: is the state of {signed.origin}'s signer, not of {self._origin}'s")
         return signed
 
-    def _signed_by_us(self, note: bytes) -> bool:
-        try:
-            checkpoint.verify(note, self._origin, self._public)
-        except Malformed:
-            return False
-        return True
+    def _unproved(self, last: Slot, size: int, proofs: Proofs) -> int | None:
+        """The size that a proof must lead from, if one is needed and not there."""
+        if last.note is None or (signed := self._parsed(last.note)).size >= size or signed.size in proofs:
+            return None
+        return signed.size
+
+    def _standing(self, last: Slot, asked: _Asked, proofs: Proofs) -> bytes | None:
+        """The last checkpoint where it is the answer; None where a new one may be signed."""
+        if last.note is None:
+            return None
+        signed = self._parsed(last.note)
+        if asked.size > signed.size:
+            self._check_goes_on(signed, asked.size, asked.root, proofs[signed.size])
+            return None
+        self._check_same(signed, asked.size, asked.root)
+        if asked.size == signed.size:  # if it was only trusted, or signed by a key that stands no more, anew
+            return last.note if self._is_signed(last.note, asked.by[:1]) else None
+        if not self._is_signed(last.note, self.keys):
+            raise SignerRefused(
+                f"the log asked for has {asked.size} entries, fewer than the {signed.size} of the checkpoint that this "
+                "signer goes on from: it is an old backup, or another database. Bring the newer one back"
+            )
+        return last.note
+
+    def _sign(self, descriptor: int, last: Slot, asked: _Asked) -> bytes:
+        seed, *former = self._seeds_of(asked.size, asked.by)
+        note = checkpoint.sign(seed, self._origin, asked.size, asked.root, former)
+        self._write(descriptor, Slot(last.number + 1, note))
+        return note
+
+    def _is_signed(self, note: bytes, publics: Sequence[bytes]) -> bool:
+        for public in publics:
+            try:
+                checkpoint.verify(note, self._origin, public)
+            except Malformed:
+                continue
+            return True
+        return False
+
+    def _seeds_of(self, size: int, by: Sequence[bytes]) -> list[bytes]:
+        """The seeds that sign: the first of `by`, and of the others those that are at hand."""
+        if not by or by[0] not in self._seeds:
+            wanted = keys.encode(by[0]) if by else "of nobody"
+            raise SignerRefused(
+                f"a checkpoint of size {size} is signed by the operator's key {wanted}, which is not here. Name its "
+                "file by COMARCA_OPERATOR_KEY, the former key's by COMARCA_OPERATOR_KEY_BEFORE, and start again "
+                "(docs/signer.md)"
+            )
+        publics = {keys.key_id(self._origin, public): public for public in reversed(by) if public in self._seeds}
+        return [self._seeds[public] for public in by if public in publics.values()]
 
     def _check_same(self, signed: checkpoint.Checkpoint, size: int, root: bytes) -> None:
         if size == signed.size and root != signed.root:
@@ -108,8 +177,7 @@ class Signer:
                 "others hold"
             )
 
-    def _check_goes_on(self, signed: checkpoint.Checkpoint, size: int, root: bytes, consistency: Consistency) -> None:
-        proof = consistency(signed.size, size)
+    def _check_goes_on(self, signed: checkpoint.Checkpoint, size: int, root: bytes, proof: list[bytes]) -> None:
         if not merkle.verify_consistency(signed.size, size, signed.root, root, proof):
             raise SignerRefused(
                 f"the log of size {size} does not go on from the one of size {signed.size} that this signer signed: "
@@ -142,24 +210,26 @@ class Signer:
         )
 
     def _last(self, descriptor: int) -> Slot:
-        """The slot that counts; on disk, even if whoever wrote it was killed before it had flushed it."""
+        """The slot that counts; on disk, whatever became of whoever wrote it.
+
+        A flush that failed leaves the page as if it were clean, so that the next flush would say yes without writing
+        anything. What is not known to be on disk is therefore written again, in its own place: these are the octets
+        that stand there, and the other slot, flushed before this one was first written, is not touched.
+        """
         slots = [slot for n in (0, 1) if (slot := _parse(os.pread(descriptor, SLOT, n * SLOT))) is not None]
         if not slots:
             raise SignerRefused(f"{self.path}: the signer's state is damaged; treat it as lost")
         last = max(slots, key=lambda slot: slot.number)
         if last.number != self._durable:
-            self._flush(descriptor, last.number)
+            self._write(descriptor, last)
         return last
 
     def _write(self, descriptor: int, slot: Slot) -> None:
         octets = _slot(slot)
         if os.pwrite(descriptor, octets, slot.number % 2 * SLOT) != len(octets):
             raise SignerRefused(f"{self.path}: the signer's state was not written whole; is the disk full?")
-        self._flush(descriptor, slot.number)
-
-    def _flush(self, descriptor: int, number: int) -> None:
         os.fdatasync(descriptor)
-        self._durable = number
+        self._durable = slot.number
 
 
 def _bare(note: bytes) -> bytes:

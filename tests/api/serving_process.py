@@ -7,18 +7,19 @@ import sys
 from pathlib import Path
 
 from ledger.ambient.settings import Settings
-from ledger.api.serving import Operator, serve
+from ledger.api.serving import serve
+from ledger.signer.signer import Signer, SignerRefused
 from ledger.store.errors import StoreError
-from tests.territory import seed
+from tests.territory import ORIGIN, seed
 
 
 def main(url: str, state: str, processes: str) -> int:
     """Serve the territory of tests."""
     settings = Settings(url=url, port=0, processes=int(processes), threads=8)
-    operators = {"solana": Operator(seed("operator"), Path(state))}
+    signers = {"solana": Signer([seed("operator")], ORIGIN, Path(state))}
     try:
-        return serve(settings, operators, announce=lambda address: print(address, flush=True))
-    except StoreError as error:
+        return serve(settings, signers, announce=lambda address: print(address, flush=True))
+    except (StoreError, SignerRefused) as error:
         print(error, file=sys.stderr)
         return 3
 

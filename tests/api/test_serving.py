@@ -19,13 +19,13 @@ import pytest
 from sqlalchemy import text
 
 from ledger.ambient.settings import Settings
-from ledger.api.serving import Operator, check, serve
+from ledger.api.serving import check, serve
 from ledger.log import checkpoint, keys
-from ledger.signer.signer import Signer
+from ledger.signer.signer import Signer, SignerRefused
 from ledger.store.database import Store
 from ledger.store.errors import StoreError
 from ledger.store.lockfile import server_of
-from tests.territory import Clock, TerritoryOfTests, seed
+from tests.territory import ORIGIN, Clock, TerritoryOfTests, seed
 
 STOP_S = 10  # what issue and page promise for a stop
 
@@ -43,8 +43,8 @@ class House:
         return Settings(url=self.url, port=0, **changes)
 
     @property
-    def operators(self) -> dict[str, Operator]:
-        return {"solana": Operator(seed("operator"), self.state)}
+    def signers(self) -> dict[str, Signer]:
+        return {"solana": Signer([seed("operator")], ORIGIN, self.state)}
 
 
 @pytest.fixture
@@ -225,9 +225,9 @@ def test_two_processes_on_one_postgresql_ledger(postgres_url: str, tmp_path: Pat
 
 
 def refused(house: House, **changes: Any) -> str:
-    operators = changes.pop("operators", house.operators)
-    with pytest.raises(StoreError) as error:
-        serve(house.settings(**changes), operators)
+    signers = changes.pop("signers", house.signers)
+    with pytest.raises((StoreError, SignerRefused)) as error:
+        serve(house.settings(**changes), signers)
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -243,32 +243,32 @@ def test_other_projections_are_refused_and_name_the_remedy(house: House) -> None
 
 
 def test_another_operators_key_is_refused(house: House) -> None:
-    assert "key" in refused(house, operators={"solana": Operator(seed("nobody"), house.state)})
+    assert "key" in refused(house, signers={"solana": Signer([seed("nobody")], ORIGIN, house.state)})
 
 
 def test_a_missing_state_is_refused(house: House, tmp_path: Path) -> None:
-    assert "state" in refused(house, operators={"solana": Operator(seed("operator"), tmp_path / "gone")})
+    assert "state" in refused(house, signers={"solana": Signer([seed("operator")], ORIGIN, tmp_path / "gone")})
 
 
 def test_a_ledger_that_is_not_there_is_refused(house: House) -> None:
-    assert "luna" in refused(house, operators={"luna": house.operators["solana"]})
+    assert "luna" in refused(house, signers={"luna": house.signers["solana"]})
 
 
 def test_a_ledger_without_its_genesis_is_refused(house: House) -> None:
     house.territory.store.add_ledger("ledger.example/luna")
-    assert "genesis" in refused(house, operators={"luna": house.operators["solana"]})
+    assert "genesis" in refused(house, signers={"luna": house.signers["solana"]})
 
 
 def test_a_missing_and_an_empty_and_a_strange_database(house: House, tmp_path: Path) -> None:
     missing = Settings(url=f"sqlite:///{tmp_path}/missing.db")
     with pytest.raises(StoreError, match="no such database"):
-        check(missing, house.operators)
+        check(missing, house.signers)
     assert not (tmp_path / "missing.db").exists()
     (tmp_path / "strange.db").write_bytes(b"not a database" * 100)
     with pytest.raises(StoreError):
-        check(Settings(url=f"sqlite:///{tmp_path}/strange.db"), house.operators)
+        check(Settings(url=f"sqlite:///{tmp_path}/strange.db"), house.signers)
     empty = Store(f"sqlite:///{tmp_path}/empty.db")
     empty.writes.connect().close()
     empty.close()
     with pytest.raises(StoreError, match="empty"):
-        check(Settings(url=f"sqlite:///{tmp_path}/empty.db"), house.operators)
+        check(Settings(url=f"sqlite:///{tmp_path}/empty.db"), house.signers)

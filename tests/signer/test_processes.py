@@ -54,7 +54,7 @@ def test_processes_of_one_log_are_never_refused(state: Path) -> None:
             assert signed is not None
             assert signed.size >= asked
             assert signed.root == leaves.root(signed.size)
-    assert checkpoint.parse(Signer(SEED, ORIGIN, state).latest() or b"").size == 150
+    assert checkpoint.parse(Signer([SEED], ORIGIN, state).latest() or b"").size == 150
 
 
 def test_of_two_logs_one_is_signed(state: Path) -> None:
@@ -82,6 +82,6 @@ def test_processes_that_are_killed_leave_a_state_that_goes_on(state: Path) -> No
         assert len(given) >= reached + 3
         assert all(signed.root == leaves.root(signed.size) for signed in given)
         reached = max(signed.size for signed in given)
-        latest = checkpoint.verify(Signer(SEED, ORIGIN, state).latest() or b"", ORIGIN, PUBLIC)
+        latest = checkpoint.verify(Signer([SEED], ORIGIN, state).latest() or b"", ORIGIN, PUBLIC)
         assert latest.size >= reached
         assert latest.root == leaves.root(latest.size)
