@@ -165,26 +165,26 @@ def path_in(leaves: Sequence[bytes], index: int) -> list[bytes]:
 def batch_paths(frontier: Frontier, leaves: Sequence[bytes], indexes: Sequence[int]) -> list[list[bytes]]:
     """The inclusion paths, in the log after these leaves, of those of them at `indexes` (log indexes), from the old
     frontier and the new leaves alone."""
-    paths = Paths(frontier.size + len(leaves), nodes_of_batch(frontier, leaves))
-    return [paths.of(index) for index in indexes]
+    paths, node = Paths(frontier.size + len(leaves)), nodes_of_batch(frontier, leaves)
+    return [paths.of(index, node) for index in indexes]
 
 
 class Paths:
     """Inclusion paths in one tree. Paths of neighbours share most of their hashes, so each is made once."""
 
-    def __init__(self, size: int, node: Node):
-        self._size, self._node = size, node
+    def __init__(self, size: int):
+        self._size = size
         self._hashes: dict[tuple[int, int], bytes] = {}
 
-    def of(self, index: int) -> list[bytes]:
+    def of(self, index: int, node: Node) -> list[bytes]:
         """The path of the leaf at this index, as `inclusion_path` makes it."""
-        return [self._range_hash(covered) for covered in _siblings(index, self._size)]
-
-    def _range_hash(self, covered: tuple[int, int]) -> bytes:
-        found = self._hashes.get(covered)
-        if found is None:
-            self._hashes[covered] = found = _range_hash(*covered, self._node)
-        return found
+        known, path = self._hashes, []
+        for covered in _siblings(index, self._size):
+            found = known.get(covered)
+            if found is None:
+                known[covered] = found = _range_hash(*covered, node)
+            path.append(found)
+        return path
 
 
 def nodes_of_batch(frontier: Frontier, leaves: Sequence[bytes]) -> Node:

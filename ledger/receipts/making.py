@@ -10,6 +10,7 @@ names nobody, and neither does a beneficiary inside a member's facts, which are 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ledger.core.forms import Form
@@ -30,14 +31,7 @@ class Proved(NamedTuple):
     events_root: bytes
     legs: tuple[bytes, ...]
     events: tuple[bytes, ...]
-    path: tuple[bytes, ...]
-
-
-class KeyEntry(NamedTuple):
-    """An entry that made a key live: shown as a whole note, or by the one event line at `event`."""
-
-    proved: Proved
-    event: int | None
+    path: Sequence[str]  # base64
 
 
 class Reader(NamedTuple):
@@ -53,10 +47,11 @@ class Reader(NamedTuple):
         return self.accounts | {self.holder}
 
 
-def signer_names(note: bytes) -> list[str]:
+@lru_cache(256)  # asked several times for each receipt
+def signer_names(note: bytes) -> frozenset[str]:
     """The holder ids on the signature lines of a stored note, as hex."""
     lines = note.rpartition(b"\n\n")[2].decode().split("\n")[:-1]
-    return [line.split(" ")[1][-32:] for line in lines]
+    return frozenset(line.split(" ")[1][-32:] for line in lines)
 
 
 def is_party(proved: Proved, reader: Reader) -> bool:
@@ -111,10 +106,11 @@ def make(
     proved: Proved,
     reader: Reader,
     texts: Sequence[tuple[str, bytes]],
-    keys: Sequence[KeyEntry],
+    keys: Sequence[dict[str, Any]],
     checkpoint: bytes,
 ) -> dict[str, Any] | None:
-    """The receipt for this reader, or None where it is no party. `keys` in log order, the genesis first."""
+    """The receipt for this reader, or None where it is no party. `keys` as `key_entry` makes them, in log order, the
+    genesis first."""
     if not is_party(proved, reader):
         return None
     all_of_it = _sees_all(proved, reader)
@@ -127,13 +123,13 @@ def make(
         "legs": _lines(proved.legs, legs),
         "texts": [{"field": field, "line": line.decode()} for field, line in sorted(texts)],
         "events": _lines(proved.events, events),
-        "keys": [_key(key) for key in keys],
+        "keys": keys,
     }
 
 
 def _entry(proved: Proved) -> dict[str, Any]:
     octets = entry.encode(proved.time, proved.note_hash, proved.events_root)
-    return {"log_index": proved.log_index, "entry": octets.decode(), "path": _path(proved.path)}
+    return {"log_index": proved.log_index, "entry": octets.decode(), "path": proved.path}
 
 
 def _lines(lines: Sequence[bytes], places: Iterable[int]) -> list[dict[str, Any]]:
@@ -141,17 +137,18 @@ def _lines(lines: Sequence[bytes], places: Iterable[int]) -> list[dict[str, Any]
     wanted = list(places)
     paths = merkle.batch_paths(merkle.Frontier(), [merkle.leaf_hash(line) for line in lines], wanted) if wanted else []
     return [
-        {"line": lines[n].decode(), "index": n, "count": len(lines), "path": _path(path)}
+        {
+            "line": lines[n].decode(),
+            "index": n,
+            "count": len(lines),
+            "path": [base64s.encode(octets) for octets in path],
+        }
         for n, path in zip(wanted, paths, strict=True)
     ]
 
 
-def _key(key: KeyEntry) -> dict[str, Any]:
-    shown = _entry(key.proved)
-    if key.event is None:
-        return {**shown, "note": key.proved.note.decode()}
-    return {**shown, "event": _lines(key.proved.events, [key.event])[0]}
-
-
-def _path(hashes: Sequence[bytes]) -> list[str]:
-    return [base64s.encode(octets) for octets in hashes]
+def key_entry(proved: Proved, event: int | None) -> dict[str, Any]:
+    """An entry that made a key live: shown as a whole note, or by the one event line at `event`."""
+    if event is None:
+        return {**_entry(proved), "note": proved.note.decode()}
+    return {**_entry(proved), "event": _lines(proved.events, [event])[0]}

@@ -1,12 +1,13 @@
 """Receipts of entries for whoever asks: the rows gathered, the paths made, the rest is `ledger.receipts`.
 
-What never changes is remembered, a bounded number of each: entries that made keys live, the keys themselves, and the
-tree's nodes over complete subtrees. So the receipts of one batch cost two statements and a few hashes each.
+What never changes is remembered, a bounded number of each: entries that made keys live, as they are shown, the keys
+themselves, and the tree's nodes over complete subtrees; of the latest checkpoints, the paths under them. So the receipt
+of an entry that was made just now costs no statement, and a few hashes.
 """
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
@@ -15,9 +16,9 @@ from sqlalchemy.engine import Connection
 from ledger.core.keys import KEYS, NAMED, PENDING
 from ledger.core.ledgers import LEDGER, Ledger
 from ledger.core.machine import FORMS
+from ledger.log import base64s, keys, merkle, notes
 from ledger.log import checkpoint as checkpoints
-from ledger.log import keys, merkle, notes
-from ledger.receipts.making import KeyEntry, Proved, Reader, is_party, make, signer_names
+from ledger.receipts.making import Proved, Reader, is_party, key_entry, make, signer_names
 from ledger.service.keychains import SigningKey, asked_of, changes_back, key_entries
 from ledger.store import schema
 from ledger.store.database import Store
@@ -28,6 +29,7 @@ from ledger.store.schema import column_names
 
 NODES = 100_000  # remembered; 32 octets each
 KEYS_MOST = 10_000  # remembered, and the entries that made them live
+TREES = 4  # the latest checkpoints whose paths are remembered
 _FIELDS = tuple({f'"{name}":"'.encode() for form in FORMS.values() for name, _ in form.texts()})
 
 
@@ -58,13 +60,15 @@ class Receipts:
         self.store, self.ledger_id = store, ledger_id
         self.nodes: dict[tuple[int, int], bytes] = {}
         self.rows: dict[int, EntryRow] = {}
+        self.shown: dict[tuple[int, bytes | None], dict[str, Any]] = {}  # key entries, without their paths
+        self.trees: dict[int, _Tree] = {}  # by log size
         self.signing_keys: dict[tuple[bytes, bytes], SigningKey] = {}
         self.operators: dict[bytes, int] = {}  # key ID -> the entry that made it the operator's
 
     def of(self, wanted: Sequence[Wanted], checkpoint: bytes) -> list[dict[str, Any] | None]:
         """A receipt for each that is wanted, all under one checkpoint; None where no reader is a party, or the
         checkpoint does not cover the entry. Raises Unavailable."""
-        size = checkpoints.parse(checkpoint).size
+        size = _size_of(checkpoint)
         with _Gathered(self, size) as gathered:
             gathered.learn(one.row for one in wanted if one.row is not None)
             stored = {one.log_index for one in wanted if one.row is None and one.readers and 0 <= one.log_index < size}
@@ -76,6 +80,37 @@ class Receipts:
                 gathered.receipt(rows[one.log_index], one, texts, checkpoint) if one.log_index in rows else None
                 for one in wanted
             ]
+
+    def tree(self, size: int) -> "_Tree":
+        """The paths in the tree of this size; those of the latest few sizes are remembered."""
+        known = self.trees.get(size)
+        if known is None:
+            if len(self.trees) >= TREES:
+                self.trees.clear()
+            self.trees[size] = known = _Tree(size)
+        return known
+
+
+class _Tree:
+    """Paths in the tree of one size, in base64; those of a batch's own entries, and of what made its signers' keys."""
+
+    def __init__(self, size: int):
+        self._paths = merkle.Paths(size)
+        self._known: dict[int, list[str]] = {}
+
+    def path(self, index: int, node: merkle.Node) -> list[str]:
+        found = self._known.get(index)
+        if found is None:
+            self._known[index] = found = [_encoded(octets) for octets in self._paths.of(index, node)]
+        return found
+
+
+_encoded = lru_cache(10_000)(base64s.encode)
+
+
+@lru_cache(16)
+def _size_of(checkpoint: bytes) -> int:
+    return checkpoints.parse(checkpoint).size
 
 
 def _kept(known: dict[Any, Any], most: int, key: Any, value: Any) -> Any:
@@ -91,7 +126,7 @@ class _Gathered:
 
     def __init__(self, receipts: Receipts, size: int):
         self._receipts, self._ledger_id, self._size = receipts, receipts.ledger_id, size
-        self._paths = merkle.Paths(size, self._node)
+        self._tree = receipts.tree(size)
         self._opened = ExitStack()
 
     def __enter__(self) -> "_Gathered":
@@ -127,7 +162,7 @@ class _Gathered:
         if wanted.whole:
             auditor = Reader(wanted.readers[0].hex(), frozenset(), whole=True)
             return make(proved, auditor, [], self._keys(proved, checkpoint), checkpoint)
-        signers = set(signer_names(proved.note))
+        signers = signer_names(proved.note)
         for holder in wanted.readers:
             name = holder.hex()
             # A signer is shown all, so whose accounts the lines name need not be known.
@@ -139,8 +174,10 @@ class _Gathered:
     def rows(self, indexes: Iterable[int]) -> dict[int, EntryRow]:
         """Entries by log index, without those whose notes were erased."""
         table, named = schema.entry, sorted(indexes)
+        if not named:
+            return {}
         wanted = select(table).where(table.c.ledger_id == self._ledger_id, table.c.log_index.in_(named))
-        rows = [EntryRow(*row) for row in self._connection.execute(wanted)] if named else []
+        rows = [EntryRow(*row) for row in self._connection.execute(wanted)]
         return {row.log_index: row for row in rows if row.note is not None}
 
     def texts(self, rows: dict[int, EntryRow]) -> dict[int, list[tuple[str, bytes]]]:
@@ -170,7 +207,7 @@ class _Gathered:
         return self._connection.execute(wanted).scalars().all()
 
     def _proved(self, row: EntryRow) -> Proved:
-        path = tuple(self._paths.of(row.log_index))
+        path = self._tree.path(row.log_index, self._node)
         legs = tuple(row.legs.split(b"\n")) if row.legs else ()
         events = tuple(row.event_lines.split(b"\n"))
         return Proved(row.log_index, row.time, row.note or b"", row.note_hash, row.events_root, legs, events, path)
@@ -189,14 +226,23 @@ class _Gathered:
 
     # --- what made the keys live
 
-    def _keys(self, proved: Proved, checkpoint: bytes) -> list[KeyEntry]:
+    def _keys(self, proved: Proved, checkpoint: bytes) -> list[dict[str, Any]]:
         """The genesis, and the entries that made each other key live that counts here, in log order."""
         needed = key_entries(self, proved.log_index, proved.note, self._operator_since(checkpoint))
-        shown = [KeyEntry(self._proved(self.key_row(0)), None)]
-        for log_index, public in needed:
+        return [
+            {**self._shown(log_index, public), "path": self._tree.path(log_index, self._node)}
+            for log_index, public in [(0, None), *needed]
+        ]
+
+    def _shown(self, log_index: int, public: bytes | None) -> dict[str, Any]:
+        """An entry that made this key live, or as a note those that it names; its path is of another checkpoint."""
+        known = self._receipts.shown
+        found = known.get((log_index, public))
+        if found is None:
             entry = self._proved(self.key_row(log_index))
-            shown.append(KeyEntry(entry, None if public is None else _place_of(public, entry.events)))
-        return shown
+            place = None if public is None else _place_of(public, entry.events)
+            found = _kept(known, KEYS_MOST, (log_index, public), key_entry(entry, place))
+        return found
 
     def key_row(self, log_index: int) -> EntryRow:
         """An entry that made a key live; the notes of those are never erased."""

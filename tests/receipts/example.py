@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.log import entry, merkle
-from ledger.receipts.making import KeyEntry, Proved
+from ledger.receipts.making import Proved, key_entry
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "comarca"
 ORIGIN = "ledger.example/solana"
@@ -40,10 +40,11 @@ def proved(log_index: int) -> Proved:
     assert hashlib.sha256(note).digest() == found.instruction
     return Proved(
         log_index, found.time, note, found.instruction, found.events, tuple(line.encode() for line in legs),
-        tuple(line.encode() for line in item["event_lines"]), tuple(merkle.path_in(leaves, log_index)),
+        tuple(line.encode() for line in item["event_lines"]),
+        [base64.b64encode(octets).decode() for octets in merkle.path_in(leaves, log_index)],
     )  # fmt: skip
 
 
-def keys_of_payer() -> list[KeyEntry]:
+def keys_of_payer() -> list[dict[str, Any]]:
     """What made the payer's key live: the genesis as a note, its admission by one event line."""
-    return [KeyEntry(proved(0), None), KeyEntry(proved(1), 1)]
+    return [key_entry(proved(0), None), key_entry(proved(1), 1)]
