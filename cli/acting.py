@@ -8,19 +8,19 @@ from typing import Any
 from cli.errors import CouldNot, Misused, Wrong
 from cli.ledgers import LedgerInfo
 from cli.output import say, write_facts, write_json
+from cli.parts import lacking
 from cli.session import Session, Signing
 from ledger.ambient.ids import new_id
 from ledger.client.gathering import Gathering, of_draft
 from ledger.client.outcomes import Outcome, Unknown
 from ledger.client.writing import write
-from ledger.core.erasures import Erase
-from ledger.core.ledgers import LedgerOpened
-from ledger.core.members import Admit
 from ledger.core.words import InstructionId
+from ledger.log import keys
 from ledger.log.instruction import ID
 from ledger.store.errors import Unavailable
 
 PERSON_S = 600  # how long a person's payment may be accepted
+HAND_ON_S = 72_000  # how long a person's is, that a key elsewhere signs, too: less than a day, as clocks may differ
 GATHER_S = 604_800  # how long administrators have to sign
 AMOUNTS = ("amount", "available", "balance", "held", "floor", "short_by")  # details of refusals
 
@@ -51,39 +51,20 @@ def administer(session: Session, kind: str, asked: Any, key_files: Sequence[Path
     finish(session, gathering.signed([*mine, *also]), out)
 
 
-def administrators_among(info: LedgerInfo, keys: Sequence[Signing], kind: str) -> list[Signing]:
-    """Those of these keys that are administrators', as many as this kind needs."""
-    found = [key for key in keys if key.holder in info.administrators]
+def act(session: Session, kind: str, asked: Any, signers: Sequence[Signing], out: Path | None = None) -> None:
+    """Sign a holder's own instruction and send it; or write it down, where a key that must sign is elsewhere."""
+    gathering = compose(session, kind, asked, PERSON_S).signed(signers)
+    if lacking(session.info, gathering):
+        gathering = compose(session, kind, asked, HAND_ON_S).signed(signers)
+    finish(session, gathering, out)
+
+
+def administrators_among(info: LedgerInfo, at_hand: Sequence[Signing], kind: str) -> list[Signing]:
+    """Those of these keys that are administrators', as many as this kind needs; of each holder the first."""
+    found = {key.holder: key for key in reversed(at_hand) if key.holder in info.administrators}
     if not found:
         raise Misused("none of these keys is an administrator's")
-    return found[: info.needed(kind)]
-
-
-def lacking(info: LedgerInfo | None, gathering: Gathering) -> list[str]:
-    """Who must still sign, in words. Without a ledger, what the text alone tells."""
-    there = gathering.holders
-    own = [f"{who} {holder.hex()}" for holder, who in _registering(gathering) if holder not in there]
-    if info is None:
-        return own
-    needed = info.needed(gathering.kind)
-    signed = sum(holder in there for holder in info.administrators)
-    if signed >= needed:
-        return own
-    others = ", ".join(holder.hex() for holder in info.administrators if holder not in there)
-    return [*own, f"{needed - signed} more of the administrators {others}"]
-
-
-def _registering(gathering: Gathering) -> list[tuple[bytes, str]]:
-    """The holders whose keys the text makes live, or whom it names, who all sign it, and what they are in it."""
-    asked, _ = gathering.read()
-    if isinstance(asked, LedgerOpened):
-        return [*((one.holder, "administrator") for one in asked.administrators), (asked.clerk.holder, "clerk")]
-    signs: list[tuple[bytes, str]] = [(holder, "the new member") for holder in gathering.registers().values()]
-    if isinstance(asked, Admit) and asked.custodian:
-        signs.append((asked.custodian, "the custodian"))
-    if isinstance(asked, Erase):
-        signs.append((asked.auditor, "the auditor"))
-    return signs
+    return [key for key in at_hand if found.get(key.holder) is key][: info.needed(kind)]
 
 
 def finish(session: Session, gathering: Gathering, out: Path | None) -> None:
@@ -149,12 +130,21 @@ def outcome_word(outcome: Outcome) -> str:
 
 def refusal_line(outcome: Outcome, info: LedgerInfo | None = None) -> str:
     """A refusal in one line, amounts in units where the ledger is known."""
-    figures = ", ".join(f"{name} {_figure(name, value, info)}" for name, value in outcome.details.items())
+    details = _with_key_id(outcome.details, info)
+    figures = ", ".join(f"{name} {_figure(name, value, info)}" for name, value in details.items())
     message, what = outcome.message, f": {outcome.details.get('what')}"
     if message.endswith(what):  # it stands among the figures, too
         message = message.removesuffix(what) + "."
     said = f"refused, {outcome.reason}: {message}"
     return " ".join(part for part in (said, f"({figures})" if figures else "", outcome.remedy) if part)
+
+
+def _with_key_id(details: Mapping[str, Any], info: LedgerInfo | None) -> Mapping[str, Any]:
+    """The details of a refusal with the ID of a key in its place, by which `comarca key list` names it."""
+    if info is None or not {"holder", "key"} <= details.keys():
+        return details
+    public = keys.decode(details["key"])
+    return {**details, "key": info.key_id(bytes.fromhex(details["holder"]), public)}
 
 
 def _figure(name: str, value: Any, info: LedgerInfo | None) -> str:

@@ -17,10 +17,11 @@ from ledger.log import checkpoint, entry, proof
 from ledger.sequencer.sequencer import Sequencer
 from ledger.service.door import Defect, Door
 from ledger.service.door import Outcome as Decided
+from ledger.service.own_data import granted, holder_facts
 from ledger.service.receipts import receipt_of
 from ledger.service.signing import signing
 from ledger.signer.signer import SignsCheckpoints
-from ledger.store import queries
+from ledger.store import personal, queries
 from ledger.store.database import Store
 from ledger.store.engine import parse_url, sqlite_file
 from ledger.store.errors import StoreError, Unavailable
@@ -79,6 +80,13 @@ class Direct:
         """An account's position, as the API shows it; None where there is none."""
         found = queries.account(self.store, self.ledger_id, bytes.fromhex(id), None)
         return _account(found) if found else None
+
+    def holder(self, id: str) -> dict[str, Any] | None:
+        """What the ledger knows of a holder, as the API shows it; None where there is none."""
+        found = personal.holder(self.store, self.ledger_id, bytes.fromhex(id))
+        if found is None:
+            return None
+        return {**holder_facts(found), "grants": granted(self.store, self.ledger_id, found.id)}
 
     def movements(self, id: str, limit: int) -> Iterator[dict[str, Any]]:
         """At most `limit` movements of an account, newest first, as the API shows them."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from cli.acting import keep, lacking, refusal_line
+from cli.acting import keep, refusal_line
 from cli.errors import Misused, Wrong
 from cli.founding import (
     Pilot,
@@ -18,6 +18,7 @@ from cli.founding import (
 )
 from cli.options import FILE, READABLE, WRITES, Command, pass_session, with_options
 from cli.output import say, write_facts, write_json
+from cli.parts import lacking
 from cli.session import Session
 from ledger.client.gathering import parse
 from ledger.client.outcomes import Outcome

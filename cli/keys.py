@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from cli.acting import parse_id
 from cli.errors import Misused
 from cli.options import FILE, READABLE, Group, pass_session, with_options
 from cli.output import write_json, write_table
@@ -25,19 +26,25 @@ def key() -> None:
 @key.command("new")
 @click.argument("file", type=FILE)
 @click.option("--operator", is_flag=True, help="The operator's key, which signs checkpoints only.")
+@click.option("--holder", metavar="ID", help="A further key of this holder; without it, the first of a new one.")
 @with_options()
 @pass_session
-def new(session: Session, file: Path, operator: bool) -> None:
+def new(session: Session, file: Path, operator: bool, holder: str | None) -> None:
     """Make a key in FILE, encrypted under a password.
 
     A holder's key has its holder's id from birth. Give the id and the public key, which this shows, to those who write
-    the genesis or the admission; the file and its password to nobody. The first key belongs on paper, too.
+    the genesis or the admission; the file and its password to nobody. The first key belongs on paper, too. With
+    --holder it is a further key of a holder that is there, to add or rotate to, or for a recovery.
 
     \b
     Example: comarca key new anna.key
+             comarca key new till.key --holder 0192f3a87c0b7e1a9d2c4b5a69788796
     """
+    if operator and holder:
+        raise Misused("the operator's key is no holder's: leave --holder or --operator out")
     refuse_existing(file)
-    make_key(file, session.password(file, new=True), OPERATOR if operator else new_id().hex())
+    name = OPERATOR if operator else parse_id(holder, "--holder").hex() if holder else new_id().hex()
+    make_key(file, session.password(file, new=True), name)
     _show(session, file)
 
 

@@ -39,6 +39,10 @@ class LedgerInfo(NamedTuple):
             return 0
         return int(self.authority.get(kind, self.authority["any"])[1])
 
+    def key_id(self, holder: bytes, public: bytes) -> str:
+        """A key's ID as its signature lines have it (C2SP signed-note), in hex."""
+        return keys.key_id(f"{self.origin}/{holder.hex()}", public).hex()
+
     def minor(self, text: str) -> int:
         """Minor units of an amount of this ledger's unit; raises BadAmount."""
         return minor_units(text, self.scale)

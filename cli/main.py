@@ -10,6 +10,7 @@ from cli.doctor import doctor
 from cli.exporting import check_log, export
 from cli.importing import import_
 from cli.init import init
+from cli.keyrings import COMMANDS as OF_KEYRINGS
 from cli.keys import key
 from cli.logs import log
 from cli.members import member
@@ -41,4 +42,6 @@ for command in COMMANDS:
     main.add_command(command)
 for command in (export, check_log, recover):
     log.add_command(command)
+for command in OF_KEYRINGS:
+    key.add_command(command)
 member.add_command(export_member)

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import click
 
-from cli.acting import lacking, outcome_word, parse_id, refusal_line
+from cli.acting import outcome_word, parse_id, refusal_line
 from cli.errors import CouldNot, Misused, Wrong
 from cli.options import FILE, READABLE, SIGNS, WRITES, Command, pass_session, with_options
 from cli.output import say, write_facts, write_json, write_table
+from cli.parts import lacking
 from cli.session import Session
 from ledger.client.gathering import Gathering, merge, parse
 from ledger.client.outcomes import Outcome
@@ -99,7 +100,9 @@ def submit(session: Session, files: tuple[Path, ...]) -> None:
     if refused:
         file, outcome = refused[0]
         more = f" ({len(refused)} of {len(files)} refused)" if len(files) > 1 else ""
-        raise (CouldNot if outcome.reason == "defect" else Wrong)(f"{file}: {refusal_line(outcome)}{more}")
+        raise (CouldNot if outcome.reason == "defect" else Wrong)(
+            f"{file}: {refusal_line(outcome, session.info)}{more}"
+        )
 
 
 def _show(session: Session, files: tuple[Path, ...], outcomes: list[Outcome]) -> None:

@@ -87,17 +87,18 @@ class Session:
             self._passwords |= dict.fromkeys(paths, self.password(paths[0], new=not paths[0].exists()))
 
     def keys(self, files: Sequence[Path]) -> list[Signing]:
-        """Every holder's key in these files, or in the keyring where none is named."""
+        """Every holder's key in these files, or in the keyring where none is named; of one holder there may be several,
+        in the order they are named."""
         if not files and not self.settings.keyring.exists():
             raise Misused(f"no key to sign with: name a file by --key (there is no keyring {self.settings.keyring})")
-        found: dict[bytes, Signing] = {}
+        found: dict[Signing, None] = {}
         for path in files or (self.settings.keyring,):
             for name, seed in read_keys(path, self.password(path)).items():
                 holder = holder_of(name)
                 if holder is None:
                     raise Misused(f"{path}: the key {name!r} is not named by its holder's id; is it the operator's?")
-                found[holder] = Signing(holder, seed)
-        return list(found.values())
+                found[Signing(holder, seed)] = None
+        return list(found)
 
     def signer(self, origin: str) -> SignsCheckpoints:
         """Who signs this ledger's checkpoints."""
@@ -186,6 +187,15 @@ class Session:
         found = self._database().account(id)
         if found is None:
             raise ServerError(404, {"detail": f"There is no account {id}."})
+        return found
+
+    def holder(self, id: str) -> dict[str, Any]:
+        """What the ledger knows of a holder, as the API shows it. Over HTTP to itself and administrators alone."""
+        if self.settings.server is not None:
+            return self._remote().holder(id)
+        found = self._database().holder(id)
+        if found is None:
+            raise ServerError(404, {"detail": f"There is no holder {id}."})
         return found
 
     def movements(self, id: str, limit: int) -> Iterator[dict[str, Any]]:

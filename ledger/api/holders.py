@@ -10,7 +10,7 @@ from ledger.api.edge import JSON, Routes, json_response
 from ledger.api.problems import Problem
 from ledger.api.served import served
 from ledger.api.streaming import Place
-from ledger.service.own_data import export, holder_facts
+from ledger.service.own_data import export, granted, holder_facts
 from ledger.store import personal
 from ledger.store.logins import Reader
 
@@ -26,6 +26,13 @@ class Holder(Schema):
     profile = fields.Dict(required=True, allow_none=True, metadata={"description": "text, log_index"})
     facts = fields.Dict(required=True, allow_none=True)
     keys = fields.List(fields.Dict(), required=True)
+    recovery = fields.Dict(required=True, allow_none=True, metadata={"description": "the latest"})
+
+
+class HolderWithGrants(Holder):
+    """A holder, the grants that it has, and those over its accounts."""
+
+    grants = fields.List(fields.Dict(), required=True)
 
 
 class Export(Schema):
@@ -44,16 +51,18 @@ class Export(Schema):
 
 @holders.route("/<ledger:ledger>/holders/<id:id>", methods=["GET"])
 @holders.doc(security=[{"token": []}])
-@holders.response(200, Holder)
+@holders.response(200, HolderWithGrants)
 def show_holder(ledger: str, id: bytes) -> Response:
-    """A holder's profile, facts and keys, for itself and for administrators; for auditors without the profile."""
+    """A holder's profile, facts, keys, recovery and grants, for itself and for administrators; for auditors without the
+    profile."""
     one = served(ledger)
     reader = access.reader(one)
     found = personal.holder(one.store, one.ledger_id, id) if _may_see(reader, id) else None
     if found is None:
         raise Problem("not_found")
     hidden = reader.holder != id and not reader.is_administrator
-    return json_response(holder_facts(found._replace(profile=None) if hidden else found))
+    shown = holder_facts(found._replace(profile=None) if hidden else found)
+    return json_response({**shown, "grants": granted(one.store, one.ledger_id, id)})
 
 
 def _may_see(reader: Reader, id: bytes) -> bool:

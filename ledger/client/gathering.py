@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ledger.client.writing import Draft, Seed, signature_line
 from ledger.core.machine import BY_KIND, FORMS
 from ledger.core.words import HolderId, InstructionId
-from ledger.log import instruction, notes
+from ledger.log import instruction, keys, notes
 from ledger.log.malformed import Malformed
 
 
@@ -43,6 +43,13 @@ class Gathering(NamedTuple):
     def holders(self) -> frozenset[bytes]:
         """The holders whose lines are there. Whether the signatures count is for whoever verifies."""
         return frozenset(bytes.fromhex(notes.parse_line(line).name[-32:]) for line in self.lines)
+
+    def has_line_of(self, holder: bytes, public: bytes | None = None, but: bytes | None = None) -> bool:
+        """Whether a line of this holder is there: by this key, or by any `but` one."""
+        name = f"{self.origin}/{holder.hex()}"
+        ids = {parsed.key_id for line in self.lines if (parsed := notes.parse_line(line)).name == name}
+        wanted = ids - {keys.key_id(name, but)} if but else ids
+        return bool(wanted) if public is None else keys.key_id(name, public) in ids
 
     def read(self) -> tuple[Any, Any]:
         """What is asked, and its envelope; raises Malformed for an unknown kind and BadForm for another form."""

@@ -164,6 +164,10 @@ class Client:
         """An account's position."""
         return self._json("GET", self.path(f"accounts/{id}"))
 
+    def holder(self, id: str) -> dict[str, Any]:
+        """What the ledger knows of a holder: profile, facts, role, keys, recovery, grants."""
+        return self._json("GET", self.path(f"holders/{id}"))
+
     def movements(self, id: str, limit: int) -> Iterator[dict[str, Any]]:
         """At most `limit` movements of an account, newest first."""
         cursor: str | None = None

@@ -10,6 +10,7 @@ import json
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
+from ledger.core.forms import base64
 from ledger.core.refusals import Refused
 from ledger.core.state import Noun, State
 from ledger.core.words import At, HolderId, InstructionId, PublicKey
@@ -151,8 +152,10 @@ def check_live(
             continue
         holder, public = signer
         key = state.get(KEYS, public)
-        if key is None or key.status not in statuses or key.holder != holder:
+        if key is None or key.holder != holder:
             raise Refused("key_dead", holder=holder.hex())
+        if key.status not in statuses:
+            raise Refused("key_dead", holder=holder.hex(), key=base64(b"\x01" + public), status=key.status)
 
 
 def ring_rows(*holders: HolderId) -> list[tuple[Noun[Any], Any]]:

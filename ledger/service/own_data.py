@@ -36,7 +36,15 @@ def holder_facts(info: HolderInfo) -> dict[str, Any]:
         "profile": None if profile is None else {"text": profile.text, "log_index": profile.log_index},
         "facts": None if facts is None else {**_plain(facts), "inside": bool(facts.inside), "sse": bool(facts.sse)},
         "keys": [_plain(key) for key in info.keys],
+        "recovery": None if info.recovery is None else _plain(info.recovery),
     }
+
+
+def granted(store: Store, ledger_id: int, holder: bytes) -> list[dict[str, Any]]:
+    """The grants that a holder has, and those over its accounts, in plain values; those that are over have no kinds."""
+    own = [account.id for account in queries.accounts_of(store, ledger_id, holder)]
+    found = personal.grants(store, ledger_id, holder, own)
+    return [{**_plain(grant), "kinds": json.loads(grant.kinds)} for grant in found]
 
 
 def left_of(store: Store, ledger_id: int, log_index: int, reader: bytes | None) -> ErasedEntry | None:
@@ -60,9 +68,8 @@ def export(receipts: Receipts, holder: bytes, signed: bytes) -> Iterator[str]:
     own = [account.id for account in accounts]
     yield f'{{"export":"{EXPORT}",\n"ledger":{_json(_ledger(store, ledger_id, size))},\n'
     yield f'"holder":{_json(holder_facts(info))},\n"accounts":{_json([_plain(account) for account in accounts])},\n'
-    granted = [_plain(grant) for grant in personal.grants(store, ledger_id, holder, own)]
     logins = [login._asdict() for login in personal.logins(store, ledger_id, holder)]
-    yield f'"grants":{_json(granted)},\n"logins":{_json(logins)},\n"movements":['
+    yield f'"grants":{_json(granted(store, ledger_id, holder))},\n"logins":{_json(logins)},\n"movements":['
     yield from _separated(_movements(store, ledger_id, accounts))
     yield '],\n"entries":['
     yield from _separated(_entries(receipts, holder, {holder, *own}, size, signed))

@@ -14,6 +14,7 @@ from ledger.core.grants import GRANTS, Grant
 from ledger.core.holders import HOLDERS, Holder
 from ledger.core.keys import KEYS, Key
 from ledger.core.members import MEMBERS, Member
+from ledger.core.recoveries import RECOVERIES, Recovery
 from ledger.core.state import Noun
 from ledger.log import salted
 from ledger.store import schema
@@ -32,13 +33,15 @@ class Profile(NamedTuple):
 
 
 class HolderInfo(NamedTuple):
-    """What the ledger knows of a holder. `role` is None for members, administrators and the clerk."""
+    """What the ledger knows of a holder. `role` is None for members, administrators and the clerk; `recovery` is its
+    latest."""
 
     id: bytes
     role: str | None
     member: Member | None
     keys: tuple[Key, ...]
     profile: Profile | None
+    recovery: Recovery | None
 
 
 class Login(NamedTuple):
@@ -54,11 +57,13 @@ def holder(store: Store, ledger_id: int, id: bytes) -> HolderInfo | None:
         members = [Member(*row[1:]) for row in connection.execute(_of(MEMBERS, ledger_id, "id", id))]
         roles = [Holder(*row[1:]).role for row in connection.execute(_of(HOLDERS, ledger_id, "id", id))]
         keys = tuple(Key(*row[1:]) for row in connection.execute(_of(KEYS, ledger_id, "holder", id)))
+        recoveries = [Recovery(*row[1:]) for row in connection.execute(_of(RECOVERIES, ledger_id, "holder", id))]
         kept = _profile(connection, ledger_id, id)
     if not members and not keys:
         return None
     in_order = tuple(sorted(keys, key=lambda key: (key.since, key.public)))
-    return HolderInfo(id, next(iter(roles), None), next(iter(members), None), in_order, kept)
+    role, member, recovery = next(iter(roles), None), next(iter(members), None), next(iter(recoveries), None)
+    return HolderInfo(id, role, member, in_order, kept, recovery)
 
 
 def grants(store: Store, ledger_id: int, holder: bytes, accounts: Collection[bytes]) -> list[Grant]:
