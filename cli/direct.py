@@ -25,7 +25,7 @@ from ledger.store import personal, queries
 from ledger.store.database import Store
 from ledger.store.engine import parse_url, sqlite_file
 from ledger.store.errors import StoreError, Unavailable
-from ledger.store.listings import Listed, list_members, sum_of_balances
+from ledger.store.listings import Listed, Registered, list_holders, list_members, sum_of_balances
 from ledger.store.lockfile import LockFile
 from ledger.store.queries import Filter, Place
 
@@ -102,6 +102,10 @@ class Direct:
     def members(self) -> Iterator[Listed]:
         """Every member in the order of admission, with its name and its accounts."""
         return list_members(self.store, self.ledger_id)
+
+    def holders(self) -> list[Registered]:
+        """Every registered holder in the order of registration, with its name."""
+        return list_holders(self.store, self.ledger_id)
 
     def sum_of_balances(self) -> int:
         """All balances together."""

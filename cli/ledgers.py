@@ -1,7 +1,9 @@
 """What a command needs to know of a ledger, read from the database or from a server."""
 
 import json
+from calendar import timegm
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, NamedTuple
 
 from cli.output import utc
@@ -27,6 +29,7 @@ class LedgerInfo(NamedTuple):
     authority: Mapping[str, Any]
     policies: Mapping[str, Mapping[str, Any]]
     verifier_keys: tuple[str, ...]
+    utc_offset: int
 
     @property
     def anchor(self) -> Ledger:
@@ -42,6 +45,10 @@ class LedgerInfo(NamedTuple):
     def key_id(self, holder: bytes, public: bytes) -> str:
         """A key's ID as its signature lines have it (C2SP signed-note), in hex."""
         return keys.key_id(f"{self.origin}/{holder.hex()}", public).hex()
+
+    def day(self, day: date) -> int:
+        """When a day begins on this ledger's calendar, in Unix seconds."""
+        return timegm(day.timetuple()) - 60 * self.utc_offset
 
     def minor(self, text: str) -> int:
         """Minor units of an amount of this ledger's unit; raises BadAmount."""
@@ -66,6 +73,7 @@ def of_info(info: Info) -> LedgerInfo:
         head.name, head.origin, head.identity or b"", head.size, utc(head.time), ledger.unit_code, ledger.unit_scale,
         parity[0] if parity else None, tuple(bytes.fromhex(id) for id in json.loads(ledger.administrators)),
         json.loads(ledger.authority), policies, (keys.vkey(head.origin, ledger.operator),),
+        ledger.utc_offset,
     )  # fmt: skip
 
 
@@ -76,5 +84,5 @@ def of_described(found: Mapping[str, Any]) -> LedgerInfo:
         found["name"], found["origin"], base64s.decode(found["identity"], 32), found["log_size"], found["time"],
         unit["code"], unit["scale"], unit["parity"][0] if unit["parity"] else None,
         tuple(bytes.fromhex(id) for id in found["administrators"]), found["authority"], found["policies"],
-        tuple(found["verifier_keys"]),
+        tuple(found["verifier_keys"]), found["utc_offset"],
     )  # fmt: skip

@@ -8,6 +8,8 @@ from cli.configuring import config
 from cli.demo import demo
 from cli.doctor import doctor
 from cli.exporting import check_log, export
+from cli.grants import grant
+from cli.holders import holder
 from cli.importing import import_
 from cli.init import init
 from cli.keyrings import COMMANDS as OF_KEYRINGS
@@ -23,8 +25,8 @@ from cli.recovering import recover
 from cli.serving import serve
 from cli.verifying import verify
 
-COMMANDS = (init, serve, demo, key, member, account, policy, pay, cancel, profile, text, erase, sign, submit, import_,
-            log, verify, audit, rebuild, doctor, config)  # fmt: skip
+COMMANDS = (init, serve, demo, key, holder, member, account, policy, pay, cancel, grant, profile, text, erase, sign,
+            submit, import_, log, verify, audit, rebuild, doctor, config)  # fmt: skip
 
 
 @click.group(cls=Group)

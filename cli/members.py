@@ -7,13 +7,13 @@ import click
 
 from cli.acting import administer, parse_id
 from cli.errors import Misused, Wrong
+from cli.naming import newcomer
 from cli.options import FILE, GATHERS, SIGNS, WRITES, Group, pass_session, with_options
 from cli.output import write_json, write_table
-from cli.session import Session, Signing
+from cli.session import Session
 from ledger.core.forms import Form
 from ledger.core.members import Admit, Facts, SetFacts
-from ledger.core.words import MemberId
-from ledger.log import keys
+from ledger.core.words import HolderId, MemberId
 from ledger.store.listings import Listed
 
 FACTS: Form[Facts] = Form(Facts)
@@ -44,35 +44,33 @@ def _facts(given: dict[str, Any]) -> Facts:
 @click.option("--member-key", type=FILE, help="The member's key file, where it is at hand.")
 @click.option("--holder", metavar="ID", help="The member's id, as its `comarca key show` says.")
 @click.option("--public-key", metavar="KEY", help="The member's public key, as its `comarca key show` says.")
+@click.option("--custodian", metavar="HOLDER", help="Who acts for a member without a key of its own, and signs.")
 @with_options(OF_FACTS, SIGNS, GATHERS, WRITES)
 @pass_session
 def admit(session: Session, class_: str, member_key: Path | None, holder: str | None, public_key: str | None,
-          key_files: tuple[Path, ...], out: Path | None, **given: Any) -> None:  # fmt: skip
-    """Admit a member by its public key, with a first account under the member's id.
+          custodian: str | None, key_files: tuple[Path, ...], out: Path | None, **given: Any) -> None:  # fmt: skip
+    """Admit a member by its public key, with a first account under the member's id; or, by --custodian, one that has no
+    key yet: the custodian acts for it, until a recovery gives it a key of its own.
 
-    The administrators and the member itself sign. What keys are at hand sign at once; if signatures are missing, the
-    text goes to a file for the others.
+    The administrators sign, and the member itself or its custodian. What keys are at hand sign at once; if signatures
+    are missing, the text goes to a file for the others.
 
     \b
     Example: comarca member admit --class commercial --kind business --place ES/08215 \\
                  --member-key bakery.key --profile "Bakery at the gate"
     """
-    id, public, mine = _applicant(session, member_key, holder, public_key)
-    asked = Admit(class_, _facts(given), public)
-    administer(session, "admit", asked, key_files, out, texts={"profile": given["profile"]}, id=id, also=mine)
-
-
-def _applicant(session: Session, member_key: Path | None, holder: str | None,
-               public_key: str | None) -> tuple[bytes, bytes, list[Signing]]:  # fmt: skip
-    """The new member's id and public key, and its signature where its key is at hand."""
-    if member_key is not None and holder is None and public_key is None:
-        found = session.keys([member_key])
-        if len(found) != 1:
-            raise Misused(f"{member_key}: holds {len(found)} keys, where one belongs")
-        return found[0].holder, keys.public_of(found[0].seed), found
-    if member_key is None and holder is not None and public_key is not None:
-        return parse_id(holder, "--holder"), keys.decode(public_key), []
-    raise Misused("name the member's key file by --member-key, or its --holder and --public-key")
+    texts = {"profile": given["profile"]}
+    if custodian is not None:
+        if member_key or holder or public_key:
+            raise Misused("a member under custody has no key yet: leave --member-key, --holder and --public-key out")
+        acts = HolderId(parse_id(custodian, "--custodian"))
+        also = [key for key in session.keys(key_files) if key.holder == acts]
+        asked = Admit(class_, _facts(given), custodian=acts)
+        administer(session, "admit", asked, key_files, out, texts=texts, also=also)
+        return
+    id, key = newcomer(session, member_key, holder, public_key, "--member-key")
+    asked = Admit(class_, _facts(given), key.public)
+    administer(session, "admit", asked, key_files, out, texts=texts, id=id, also=key.mine)
 
 
 @member.command("facts")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from cli.acting import parse_id
 from cli.errors import Misused, Wrong
 from cli.session import Session, Signing
 from ledger.client.keyring import holder_of
@@ -59,6 +60,17 @@ def standing_key(session: Session, text: str, holder: bytes, key_files: Sequence
         if session.info.key_id(holder, public) == text:
             return public
     raise Wrong(f"holder {holder.hex()} has no key of the ID {text}; see: comarca key list {holder.hex()}")
+
+
+def newcomer(session: Session, key_file: Path | None, holder: str | None, public_key: str | None,
+             option: str) -> tuple[bytes, NewKey]:  # fmt: skip
+    """Who comes to the ledger, and its key, which signs where it is at hand; `option` names the key file."""
+    if key_file is not None and holder is None and public_key is None:
+        (signing,) = only_key(session, key_file)
+        return signing.holder, NewKey(keys.public_of(signing.seed), [signing])
+    if key_file is None and holder is not None and public_key is not None:
+        return parse_id(holder, "--holder"), NewKey(keys.decode(public_key), [])
+    raise Misused(f"name the key file by {option}, or its --holder and --public-key")
 
 
 def only_key(session: Session, path: Path) -> list[Signing]:

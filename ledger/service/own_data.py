@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ledger.core.accounts import Account, Movement
+from ledger.core.grants import Grant
+from ledger.core.keys import ALIVE, ROTATED
 from ledger.core.machine import read_event
 from ledger.log import base64s, checkpoint, keys, salted
 from ledger.receipts.making import ids_named
@@ -41,10 +43,19 @@ def holder_facts(info: HolderInfo) -> dict[str, Any]:
 
 
 def granted(store: Store, ledger_id: int, holder: bytes) -> list[dict[str, Any]]:
-    """The grants that a holder has, and those over its accounts, in plain values; those that are over have no kinds."""
+    """The grants that a holder has, and those over its accounts, in plain values. `stands`: whether it counts at the
+    ledger's own time; one that was ended has no kinds."""
     own = [account.id for account in queries.accounts_of(store, ledger_id, holder)]
-    found = personal.grants(store, ledger_id, holder, own)
-    return [{**_plain(grant), "kinds": json.loads(grant.kinds)} for grant in found]
+    found, info = personal.grants(store, ledger_id, holder, own), queries.info(store, ledger_id)
+    behind = personal.statuses(store, ledger_id, [grant.by for grant in found])
+    now = info.head.time if info else 0
+    return [{**_plain(grant), "kinds": json.loads(grant.kinds), "stands": _stands(grant, behind[grant.by], now)}
+            for grant in found]  # fmt: skip
+
+
+def _stands(grant: Grant, by: str, now: int) -> bool:
+    in_time = grant.until is None or now <= grant.until
+    return in_time and by in (*ALIVE, ROTATED) and grant.kinds != "[]"
 
 
 def left_of(store: Store, ledger_id: int, log_index: int, reader: bytes | None) -> ErasedEntry | None:

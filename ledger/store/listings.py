@@ -1,4 +1,5 @@
-"""Lists over a whole ledger, for the administrators' command: its members with their accounts, the sum of balances."""
+"""Lists over a whole ledger, for the administrators' command: members with their accounts, registered holders, the sum
+of balances."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -6,6 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 
 from ledger.core.accounts import ACCOUNTS, Account
+from ledger.core.holders import HOLDERS, Holder
 from ledger.core.members import MEMBERS, Member
 from ledger.log import salted
 from ledger.store import schema
@@ -34,6 +36,23 @@ def list_members(store: Store, ledger_id: int) -> Iterator[Listed]:
         found = [Member(*row[1:]) for row in connection.execute(wanted)]
     for member in found:
         yield Listed(member, said.get(member.id, ""), tuple(owned.get(member.id, ())))
+
+
+class Registered(NamedTuple):
+    """A registered holder, and what its profile says ("" where none is kept)."""
+
+    holder: Holder
+    profile: str
+
+
+def list_holders(store: Store, ledger_id: int) -> list[Registered]:
+    """Every registered holder, in the order of registration."""
+    holders, profiles = schema.PROJECTIONS[HOLDERS], schema.profile
+    kept = (profiles.c.ledger_id == holders.c.ledger_id) & (profiles.c.member == holders.c.id)
+    wanted = select(holders, profiles.c.line).outerjoin(profiles, kept).where(holders.c.ledger_id == ledger_id)
+    with store.read() as connection:
+        rows = connection.execute(wanted.order_by(holders.c.since)).all()
+    return [Registered(Holder(*row[1:-1]), salted.parse_free_text(bytes(row[-1])) if row[-1] else "") for row in rows]
 
 
 def sum_of_balances(store: Store, ledger_id: int) -> int:

@@ -75,6 +75,14 @@ def grants(store: Store, ledger_id: int, holder: bytes, accounts: Collection[byt
         return [Grant(*row[1:]) for row in connection.execute(wanted.order_by(table.c.account, table.c.holder))]
 
 
+def statuses(store: Store, ledger_id: int, publics: Collection[bytes]) -> dict[bytes, str]:
+    """The statuses of keys by their public keys."""
+    table = schema.PROJECTIONS[KEYS]
+    wanted = select(table.c.public, table.c.status).where(table.c.ledger_id == ledger_id, table.c.public.in_(publics))
+    with store.read() as connection:
+        return {bytes(public): status for public, status in connection.execute(wanted)}
+
+
 def logins(store: Store, ledger_id: int, holder: bytes) -> list[Login]:
     """The tokens that are kept of a holder."""
     table = schema.token

@@ -103,7 +103,9 @@ def test_bad_members(house: House) -> None:
     assert "facts_invalid" in house.bad(1, *admit, *FACTS, "--beneficiary", ABSENT)
     assert house.run(*admit, "--kind", "king", "--place", "ES/1").exit_code == 2
     assert "classes commercial or public" in house.bad(1, *admit[:3], "barons", *admit[4:], *FACTS)
-    assert "name the member's key file" in house.bad(2, "member", "admit", "--class", "commercial", *FACTS, *BOTH)
+    assert "name the key file by --member-key" in house.bad(
+        2, "member", "admit", "--class", "commercial", *FACTS, *BOTH
+    )
     assert "id_used" in house.bad(1, *admit[:4], "--member-key", "mill.key", *BOTH, *FACTS)
     assert "none of these keys is an administrator's" in house.bad(2, *admit[:6], *FACTS, "--key", "mill.key")
     assert "--holder" in house.bad(2, "member", "admit", "--class", "commercial", *FACTS, "--holder", "x",
