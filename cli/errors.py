@@ -25,6 +25,7 @@ from ledger.receipts.verifying import ReceiptError
 from ledger.signer.keyfile import KeyFileError
 from ledger.signer.signer import SignerRefused
 from ledger.store.errors import StoreError, Unavailable
+from ledger.witness.state import StateError
 
 
 class Wrong(click.ClickException):
@@ -47,7 +48,7 @@ class CouldNot(click.ClickException):
 
 WRONG = (Fault, ReceiptError, WrongFile, ExportRefused, NotAPrefix)
 MISUSED = (SettingsError, BadFile, BadAmount, Malformed, BadForm)
-COULD_NOT = (StoreError, Unavailable, Unknown, KeyFileError, SignerRefused, JournalError)
+COULD_NOT = (StoreError, Unavailable, Unknown, KeyFileError, SignerRefused, JournalError, StateError)
 
 
 @contextmanager

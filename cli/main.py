@@ -24,9 +24,10 @@ from cli.policies import policy
 from cli.recovering import recover
 from cli.serving import serve
 from cli.verifying import verify
+from cli.witnessing import witness
 
 COMMANDS = (init, serve, demo, key, holder, member, account, policy, pay, cancel, grant, profile, text, erase, sign,
-            submit, import_, log, verify, audit, rebuild, doctor, config)  # fmt: skip
+            submit, import_, log, verify, audit, rebuild, doctor, config, witness)  # fmt: skip
 
 
 @click.group(cls=Group)

@@ -22,11 +22,11 @@ from gunicorn.arbiter import Arbiter
 
 from ledger.ambient import output
 from ledger.ambient.clock import ClockGuard
+from ledger.ambient.patience import PatientWorker, address_of, run
 from ledger.ambient.settings import Settings
 from ledger.api import metrics
 from ledger.api.application import create_app
 from ledger.api.limits import Rate
-from ledger.api.patience import PatientWorker
 from ledger.api.served import Served
 from ledger.log import keys
 from ledger.service.signing import signing
@@ -65,7 +65,7 @@ def serve(
         if settings.processes > 1:
             os.environ[metrics.FOLDER] = stack.enter_context(TemporaryDirectory(prefix="comarca-metrics-"))
         lock = stack.enter_context(LockFile(file, "serve")) if file is not None else None
-        return _run(Server(settings, signers, clock_is_right, lock, announce))
+        return run(Server(settings, signers, clock_is_right, lock, announce))
 
 
 def check(settings: Settings, signers: Mapping[str, SignsCheckpoints]) -> None:
@@ -91,31 +91,6 @@ def _check_signer(store: Store, name: str, signer: SignsCheckpoints) -> None:
         raise StoreError(f"{store}: this operator's key is not the one of {name}, which is "
                          f"{keys.encode(info.ledger.operator)}; name its file by COMARCA_OPERATOR_KEY")  # fmt: skip
     signer.latest()
-
-
-def _run(server: "Server") -> int:
-    """Run the parent until it ends. A forked worker leaves by SystemExit through here, and goes on leaving."""
-    parent = os.getpid()
-    try:
-        GracefulArbiter(server).run()
-    except SystemExit as ending:
-        if os.getpid() != parent:
-            raise
-        return ending.code if isinstance(ending.code, int) else 0
-    return 0
-
-
-class GracefulArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
-    """Every stop is a graceful one; and no signal adds a second writer to a SQLite file."""
-
-    def handle_int(self) -> None:
-        """Ctrl-C is SIGTERM."""
-        self.handle_term()
-
-    def _ignore(self) -> None:
-        """Reloading, growing and re-executing would have two generations write at once."""
-
-    handle_hup = handle_ttin = handle_ttou = handle_usr2 = _ignore
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -169,7 +144,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent passes it on
         signal.signal(signal.SIGTERM, partial(self._stop, worker))
         if worker.age == 1:
-            address = f"http://{_host_and_port(worker.sockets[0].getsockname())}"
+            address = address_of(worker)
             if self._lock is not None:
                 self._lock.publish(address)
             self._announce(address)
@@ -184,10 +159,6 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def _ended(self, arbiter: Any, worker: Any) -> None:
         if self._opened is not None:
             self._opened.close()
-
-
-def _host_and_port(name: tuple[Any, ...]) -> str:
-    return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
 
 
 class Opened:

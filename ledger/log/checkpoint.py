@@ -35,11 +35,12 @@ def body(origin: str, size: int, root: bytes) -> bytes:
     return f"{origin}\n{size}\n{base64s.encode(root)}\n".encode()
 
 
-def parse_body(text: bytes) -> tuple[str, int, bytes]:
-    """Origin, size and root of a signed text without extension lines; raises Malformed."""
+def parse_body(text: bytes, extended: bool = False) -> tuple[str, int, bytes]:
+    """Origin, size and root of a signed text, which has lines behind them where it may be `extended`, as those of other
+    logs may; raises Malformed."""
     notes.check_octets(text)
-    lines = text.decode().split("\n")
-    if len(lines) != 4 or not lines[0] or lines[3]:
+    *lines, end = text.decode().split("\n")
+    if end or len(lines) < 3 or not lines[0] or not all(lines[3:]) or (len(lines) > 3 and not extended):
         raise Malformed("a checkpoint is three lines, each with LF: origin, size, root")
     if not SIZE.fullmatch(lines[1]) or int(lines[1]) > SIZE_MOST:
         raise Malformed(f"not a log size: {lines[1][:40]!r}")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ledger.api import patience
-from ledger.api.patience import PatientSocket, PatientWorker, TooSlow
+from ledger.ambient import patience
+from ledger.ambient.patience import PatientSocket, PatientWorker, TooSlow
 from ledger.api.serving import Server
 from tests.api.test_serving import House, house, serving
 
@@ -70,7 +70,7 @@ def test_a_client_that_reads_nothing(pair: tuple[PatientSocket, socket.socket]) 
 
 
 def test_a_server_is_patient(house: House) -> None:
-    server = Server(house.settings(), house.operators, False, None, print)
+    server = Server(house.settings(), house.signers, False, None, print)
     assert server.cfg.worker_class is PatientWorker
     with serving(house) as running:
         address = (str(running.parts.hostname), running.parts.port or 0)

@@ -1,4 +1,4 @@
-"""gunicorn's worker with threads, whose sockets wait for slow clients only so long.
+"""gunicorn as our servers run it: a stop is a graceful one, and slow clients are waited for only so long.
 
 A thread reads one request and writes one answer, and gunicorn lets it wait without end. So a client that sends an octet
 a minute, or never reads, would keep a thread for ever, and two hundred such clients the whole server. Here octets must
@@ -6,9 +6,12 @@ come, and go, at a pace, with some seconds of grace.
 """
 
 import errno
+import os
 import time
 from typing import Any
 
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import ThreadWorker
 
 GRACE_S = 15.0  # seconds that a client may be behind the pace
@@ -78,3 +81,35 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         """Answer a request in a thread; how long it waited for the thread is not the client's fault."""
         conn.sock.begin()
         return super().handle(conn)
+
+
+class GracefulArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
+    """Every stop is a graceful one; and no signal adds a second writer to a SQLite file."""
+
+    def handle_int(self) -> None:
+        """Ctrl-C is SIGTERM."""
+        self.handle_term()
+
+    def _ignore(self) -> None:
+        """Reloading, growing and re-executing would have two generations write at once."""
+
+    handle_hup = handle_ttin = handle_ttou = handle_usr2 = _ignore
+
+
+def run(server: BaseApplication) -> int:
+    """Run the parent of a server until it ends; its exit status, 0 where it was told to stop. A forked worker leaves by
+    SystemExit through here, and goes on leaving."""
+    parent = os.getpid()
+    try:
+        GracefulArbiter(server).run()
+    except SystemExit as ending:
+        if os.getpid() != parent:
+            raise
+        return ending.code if isinstance(ending.code, int) else 0
+    return 0
+
+
+def address_of(worker: Any) -> str:
+    """Where a worker listens, such as http://127.0.0.1:8080."""
+    host, port = worker.sockets[0].getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
