@@ -151,7 +151,7 @@ class Writer:
             if stale := queries.stale_projections(direct.store):
                 raise StoreError(f"{direct.store}: the tables of {', '.join(stale)} were made by another release; "
                                  "run `comarca rebuild`")  # fmt: skip
-            guard = ClockGuard(clock_is_right=clock_is_right)
+            guard = ClockGuard(time.time, clock_is_right=clock_is_right)
             self._door = Door(direct.store, direct.ledger_id, time.time, guard.trouble)
             sign = signing(signer, direct.store, direct.ledger_id)
             self.sequencer = stack.enter_context(Sequencer(self._door, sign))

@@ -21,13 +21,14 @@ from cli.papers import sign, submit
 from cli.paying import cancel, pay
 from cli.personal import erase, export_member, profile, text
 from cli.policies import policy
+from cli.recoveries import recovery
 from cli.recovering import recover
 from cli.serving import serve
 from cli.verifying import verify
 from cli.witnessing import witness
 
-COMMANDS = (init, serve, demo, key, holder, member, account, policy, pay, cancel, grant, profile, text, erase, sign,
-            submit, import_, log, verify, audit, rebuild, doctor, config, witness)  # fmt: skip
+COMMANDS = (init, serve, demo, key, holder, member, account, policy, pay, cancel, grant, recovery, profile, text,
+            erase, sign, submit, import_, log, verify, audit, rebuild, doctor, config, witness)  # fmt: skip
 
 
 @click.group(cls=Group)
