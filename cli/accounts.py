@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from cli.acting import administer, parse_id
+from cli.movements import AT_MOST, FILTERS, filter_of
 from cli.options import GATHERS, SIGNS, WRITES, Group, pass_session, with_options
 from cli.output import write_facts, write_json, write_table
 from cli.session import Session
@@ -49,17 +50,17 @@ def _account(session: Session, id: str, key_files: tuple[Path, ...]) -> dict[str
 
 @account.command("history")
 @click.argument("id", metavar="ACCOUNT")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many movements.")
-@with_options(SIGNS)
+@with_options(FILTERS, AT_MOST, SIGNS)
 @pass_session
-def history(session: Session, id: str, limit: int, key_files: tuple[Path, ...]) -> None:
-    """List an account's movements, newest first.
+def history(session: Session, id: str, limit: int, key_files: tuple[Path, ...], **given: Any) -> None:
+    """List an account's movements, newest first; filters combine freely.
 
     \b
     Example: comarca account history 0192f3a87c0b7e1a9d2c4b5a69788796 --limit 10
+             comarca account history 0192f3a87c0b7e1a9d2c4b5a69788796 --since 2026-05-01 --max 5.00
     """
     _account(session, id, key_files)
-    found = session.movements(id, limit)
+    found = session.movements(id, filter_of(session, given), limit)
     if session.as_json:
         write_json(list(found))
         return

@@ -1,7 +1,7 @@
 """Straight to the database: read it, and write through the door in this process, with the signer in it."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -9,12 +9,14 @@ from cli.ledgers import LedgerInfo, of_info
 from cli.output import utc
 from ledger.ambient.clock import ClockGuard
 from ledger.client.outcomes import Outcome, id_of
-from ledger.core.accounts import Account, Movement
+from ledger.core.accounts import Account
 from ledger.core.machine import Repeat
 from ledger.core.refusals import Refusal
 from ledger.intake.submission import Prepared
 from ledger.log import checkpoint, entry, proof
 from ledger.sequencer.sequencer import Sequencer
+from ledger.service import books
+from ledger.service.books import Plain
 from ledger.service.door import Defect, Door
 from ledger.service.door import Outcome as Decided
 from ledger.service.own_data import granted, holder_facts
@@ -27,7 +29,8 @@ from ledger.store.engine import parse_url, sqlite_file
 from ledger.store.errors import StoreError, Unavailable
 from ledger.store.listings import Listed, Registered, list_holders, list_members, sum_of_balances
 from ledger.store.lockfile import LockFile
-from ledger.store.queries import Filter, Place
+from ledger.store.movements import Filter
+from ledger.store.queries import Place
 
 PAGE = 500
 DEFECT = "This program failed at the instruction, and wrote nothing of it."
@@ -88,16 +91,18 @@ class Direct:
             return None
         return {**holder_facts(found), "grants": granted(self.store, self.ledger_id, found.id)}
 
-    def movements(self, id: str, limit: int) -> Iterator[dict[str, Any]]:
+    def movements(self, id: str, wanted: Filter, limit: int) -> Iterator[Plain]:
         """At most `limit` movements of an account, newest first, as the API shows them."""
-        account, place = bytes.fromhex(id), None
-        while limit > 0:
-            size = min(limit, PAGE)
-            page = queries.movements(self.store, self.ledger_id, account, Filter(), place, size)
-            yield from (_movement(one, account) for one in page)
-            if len(page) < size:
-                return
-            place, limit = Place(page[-1].log_index, page[-1].n), limit - size
+        account = bytes.fromhex(id)
+        return _items(lambda place, n: books.history(self.store, self.ledger_id, account, wanted, place, n), limit)
+
+    def all_movements(self, wanted: Filter, limit: int) -> Iterator[Plain]:
+        """At most `limit` movements of the ledger, newest first, as the API shows them."""
+        return _items(lambda place, n: books.list_movements(self.store, self.ledger_id, wanted, place, n), limit)
+
+    def total_movements(self, wanted: Filter, by: Collection[str]) -> Plain:
+        """What movements come to, as the API shows it."""
+        return books.total_movements(self.store, self.ledger_id, wanted, by)
 
     def members(self) -> Iterator[Listed]:
         """Every member in the order of admission, with its name and its accounts."""
@@ -188,13 +193,12 @@ def _account(found: Account) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _movement(found: Movement, account: bytes) -> dict[str, Any]:
-    shown: dict[str, Any] = found._asdict()
-    payer_balance, payee_balance = shown.pop("payer_balance"), shown.pop("payee_balance")
-    of_n = shown.pop("of_n")
-    return shown | {
-        "id": [found.id.hex(), found.n], "payer": found.payer.hex(), "payee": found.payee.hex(),
-        "time": utc(found.time), "of": [found.of.hex(), of_n] if found.of else None,
-        "item": found.item.hex() if found.item else None,
-        "balance": payer_balance if found.payer == account else payee_balance,
-    }  # fmt: skip
+def _items(page: Callable[[Place | None, int], books.Page], limit: int) -> Iterator[Plain]:
+    """What a list has, a page at a time."""
+    place: Place | None = None
+    while limit > 0:
+        items, place = page(place, min(limit, PAGE))
+        yield from items
+        limit -= len(items)
+        if place is None:
+            return

@@ -15,7 +15,8 @@ from ledger.store.queries import Info
 
 
 class LedgerInfo(NamedTuple):
-    """What anyone may know of a ledger. `policies`: feature to {body, since}; `time`: of the last entry, RFC 3339."""
+    """What anyone may know of a ledger. `policies`: feature to {body, since}; `time`: of the last entry, RFC 3339;
+    `utc_offset` in minutes."""
 
     name: str
     origin: str

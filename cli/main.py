@@ -16,6 +16,7 @@ from cli.keyrings import COMMANDS as OF_KEYRINGS
 from cli.keys import key
 from cli.logs import log
 from cli.members import member
+from cli.movements import movement
 from cli.options import Group, with_options
 from cli.papers import sign, submit
 from cli.paying import cancel, pay
@@ -27,8 +28,8 @@ from cli.serving import serve
 from cli.verifying import verify
 from cli.witnessing import witness
 
-COMMANDS = (init, serve, demo, key, holder, member, account, policy, pay, cancel, grant, recovery, profile, text,
-            erase, sign, submit, import_, log, verify, audit, rebuild, doctor, config, witness)  # fmt: skip
+COMMANDS = (init, serve, demo, key, holder, member, account, movement, policy, pay, cancel, grant, recovery, profile,
+            text, erase, sign, submit, import_, log, verify, audit, rebuild, doctor, config, witness)  # fmt: skip
 
 
 @click.group(cls=Group)

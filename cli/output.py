@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -17,6 +16,8 @@ from rich import box
 from rich.console import Console, JustifyMethod
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+
+from ledger.ambient.clock import moment
 
 # What is copied from a screen.
 UNBROKEN = ("account", "other account", "holder", "public key", "id", "time", "amount", "balance")
@@ -85,7 +86,7 @@ def printable(text: str) -> str:
 
 def utc(seconds: int | None) -> str:
     """Unix seconds as RFC 3339."""
-    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return "" if seconds is None else moment(seconds)
 
 
 @contextmanager

@@ -21,10 +21,12 @@ from ledger.client.keyring import holder_of
 from ledger.client.outcomes import Outcome
 from ledger.client.writing import Seed
 from ledger.core.words import HolderId
+from ledger.service.books import Plain, parameters
 from ledger.signer.keyfile import read_key, read_keys, read_password
 from ledger.signer.signer import Signer, SignerRefused, SignsCheckpoints
 from ledger.store.engine import parse_url, sqlite_file
 from ledger.store.lockfile import Held, server_of
+from ledger.store.movements import Filter
 
 
 class Signing(NamedTuple):
@@ -198,11 +200,24 @@ class Session:
             raise ServerError(404, {"detail": f"There is no holder {id}."})
         return found
 
-    def movements(self, id: str, limit: int) -> Iterator[dict[str, Any]]:
+    def movements(self, id: str, wanted: Filter, limit: int) -> Iterator[Plain]:
         """At most `limit` movements of an account, newest first."""
         if self.settings.server is not None:
-            return self._remote().movements(id, limit)
-        return self._database().movements(id, limit)
+            return self._remote().movements(id, limit, **parameters(wanted))
+        return self._database().movements(id, wanted, limit)
+
+    def all_movements(self, wanted: Filter, limit: int) -> Iterator[Plain]:
+        """At most `limit` movements of the ledger, newest first."""
+        if self.settings.server is not None:
+            return self._remote().items("movements", parameters(wanted), limit)
+        return self._database().all_movements(wanted, limit)
+
+    def total_movements(self, wanted: Filter, by: Sequence[str]) -> Plain:
+        """What movements come to."""
+        if self.settings.server is not None:
+            query = parameters(wanted) | ({"by": ",".join(by)} if by else {})
+            return self._remote().read("movements/totals", query)
+        return self._database().total_movements(wanted, by)
 
     def checkpoint(self) -> bytes:
         """The latest signed checkpoint."""

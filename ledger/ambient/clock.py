@@ -6,9 +6,16 @@ plainly wrong, and says so.
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 TOLERANCE = 5  # seconds
 LONG = 7 * 86_400  # seconds after the last entry from which a starting service asks whether the clock is right
+RFC3339 = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def moment(seconds: int) -> str:
+    """Unix seconds as RFC 3339 in UTC, whole seconds."""
+    return datetime.fromtimestamp(seconds, UTC).strftime(RFC3339)
 
 
 def boot_time() -> float:

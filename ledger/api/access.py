@@ -138,6 +138,14 @@ def reader_if_any(served: Served, scope: str = "read") -> Reader | None:
     return found
 
 
+def overseer(served: Served) -> Reader:
+    """Who asks for what belongs to all: an administrator or an auditor, as such; raises Problem on anyone else."""
+    found = reader(served)
+    if not found.reads_all:
+        raise _scope_missing("administer")
+    return found
+
+
 def by_token() -> bool:
     """Whether the request has a token that counts where it asks; its holder is charged. Raises Problem on another."""
     name = (request.view_args or {}).get("ledger")

@@ -11,6 +11,7 @@ from werkzeug.routing import BaseConverter, ValidationError
 
 from ledger.api import (
     access,
+    accounts,
     documents,
     drafting,
     edge,
@@ -20,6 +21,7 @@ from ledger.api import (
     limits,
     logs,
     metrics,
+    movements,
     problems,
     proofs,
     schemas,
@@ -142,6 +144,8 @@ def _register_routes(app: Flask) -> None:
         proofs.proofs,
         tiles.tiles,
         drafting.drafting,
+        accounts.accounts,
+        movements.movements,
         holders.holders,
         sessions.sessions,
         documents.documents,

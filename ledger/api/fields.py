@@ -2,22 +2,17 @@
 
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from marshmallow import ValidationError, fields
 
+from ledger.ambient.clock import RFC3339, moment
 from ledger.core.words import ID
 
 WHOLE = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
-LAYOUT = "%Y-%m-%dT%H:%M:%SZ"
-
-
-def moment(seconds: int) -> str:
-    """Unix seconds as RFC 3339 in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime(LAYOUT)
 
 
 class Said(fields.Field[Any]):
@@ -30,12 +25,44 @@ class Said(fields.Field[Any]):
 
 
 class Id(Said):
-    """An id: 16 octets, out as 32 lower-case hex digits."""
+    """An id: 16 octets, written as 32 lower-case hex digits, both ways."""
 
     said = {"pattern": f"^{ID}$"}
 
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> bytes:
+        if not isinstance(value, str) or not re.fullmatch(ID, value):
+            raise ValidationError("an id, of 32 hex digits")
+        return bytes.fromhex(value)
+
     def _serialize(self, value: bytes | None, attr: str | None, obj: Any, **more: Any) -> str | None:
         return None if value is None else value.hex()
+
+
+class Matching(Said):
+    """A string that matches the whole regular expression, ASCII only; `what` says it to a person."""
+
+    def __init__(self, expression: str, what: str, **more: Any):
+        super().__init__(metadata={"pattern": f"^(?:{expression})$"}, **more)
+        self._expression, self._what = re.compile(expression, re.ASCII), what
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> str:
+        if not isinstance(value, str) or not self._expression.fullmatch(value):
+            raise ValidationError(self._what)
+        return value
+
+
+class Some(Said):
+    """Some of these words in a query, each once, with commas between."""
+
+    def __init__(self, words: Iterable[str], description: str, **more: Any):
+        self._words = tuple(words)
+        super().__init__(metadata={"description": description}, **more)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> list[str]:
+        found = value.split(",") if isinstance(value, str) else [""]
+        if not set(found) <= set(self._words) or len(set(found)) != len(found):
+            raise ValidationError(f"some of {', '.join(self._words)}, with commas between")
+        return found
 
 
 class Octets(Said):
@@ -60,7 +87,7 @@ class Time(Said):
         if not isinstance(value, str) or not MOMENT.fullmatch(value):
             raise ValidationError(said)
         try:
-            return int(datetime.strptime(value, LAYOUT).replace(tzinfo=UTC).timestamp())
+            return int(datetime.strptime(value, RFC3339).replace(tzinfo=UTC).timestamp())
         except ValueError as error:
             raise ValidationError(said) from error
 

@@ -1,11 +1,10 @@
 """Schemas: what goes in and out at the edge. They check queries, write answers, and are the OpenAPI document."""
 
-from typing import Any, get_args
+from typing import Any
 
 from marshmallow import Schema, fields, validate
 
 from ledger.api.fields import Id, Octets, Time, Whole
-from ledger.core.accounts import MovementKind
 from ledger.core.words import SAFE
 
 MOST = 500  # items of a page
@@ -24,21 +23,16 @@ class Problem(Schema):
     remedy = fields.String(required=True)
 
 
-class MovementsQuery(Schema):
-    """Filters combine freely; `from` is included, `to` is not."""
+class Paged(Schema):
+    """What every list takes."""
 
     limit = Whole(load_default=PAGE, validate=validate.Range(1, MOST))
     cursor = fields.String(validate=validate.Length(max=64))
-    start = Time(data_key="from")
-    end = Time(data_key="to")
-    kind = fields.String(validate=validate.OneOf(get_args(MovementKind)))
 
 
-class EntriesQuery(Schema):
+class EntriesQuery(Paged):
     """Which entries: from a log index on, in log order."""
 
-    limit = Whole(load_default=PAGE, validate=validate.Range(1, MOST))
-    cursor = fields.String(validate=validate.Length(max=64))
     start = Whole(load_default=0, data_key="from", validate=validate.Range(0, SAFE))
 
 
@@ -90,51 +84,6 @@ class LedgerPage(Schema):
     """The ledgers served here."""
 
     items = fields.List(fields.Nested(LedgerBrief), required=True)
-    next = fields.String(required=True, allow_none=True)
-
-
-class Account(Schema):
-    """A position. Amounts are minor units; `entry`, `opened`, `*_since` (but `negative_since`) are log indexes."""
-
-    id = Id(required=True)
-    member = Id(required=True, allow_none=True)
-    kind = fields.String(required=True)
-    class_ = fields.String(data_key="class", required=True, allow_none=True)
-    status = fields.String(required=True)
-    balance = fields.Integer(required=True)
-    held = fields.Integer(required=True)
-    floor = fields.Integer(required=True)
-    ceiling = fields.Integer(required=True)
-    available = fields.Integer(required=True)
-    open_items = fields.Integer(required=True)
-    negative_since = Time(required=True, allow_none=True)
-    entry = fields.Integer(required=True)
-    opened = fields.Integer(required=True)
-    limits_since = fields.Integer(required=True)
-    status_since = fields.Integer(required=True)
-
-
-class Movement(Schema):
-    """A movement as one of its two accounts sees it: `balance` is that account's, after it."""
-
-    id = fields.Raw(required=True, metadata={"type": "array", "description": "[id, n]"})
-    log_index = fields.Integer(required=True)
-    time = Time(required=True)
-    payer = Id(required=True)
-    payee = Id(required=True)
-    amount = fields.Integer(required=True)
-    kind = fields.String(required=True)
-    purpose = fields.String(required=True, allow_none=True)
-    of = fields.Raw(required=True, allow_none=True,
-                    metadata={"type": "array", "description": "[id, n] of what it belongs to"})  # fmt: skip
-    item = Id(required=True, allow_none=True)
-    balance = fields.Integer(required=True)
-
-
-class MovementPage(Schema):
-    """Movements, newest first; `next` is the cursor of the page after, or null."""
-
-    items = fields.List(fields.Nested(Movement), required=True)
     next = fields.String(required=True, allow_none=True)
 
 

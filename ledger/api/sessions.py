@@ -3,10 +3,11 @@
 from typing import Any
 
 from flask import Response
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import Schema
 
 from ledger.api import access, schemas
 from ledger.api.edge import TEXT, Routes, body, body_type, takes_query
+from ledger.api.fields import Some
 from ledger.api.served import served
 from ledger.store.logins import Token
 
@@ -14,20 +15,10 @@ LOGIN_MOST = 4096  # octets of a login note
 sessions = Routes("sessions", __name__, url_prefix="/v1/ledgers", description="Logging in and out")
 
 
-class Scopes(fields.String):
-    """Scopes, in a query: words of the table, each once, with commas between."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> Any:
-        words = str(super()._deserialize(value, attr, data, **more)).split(",")
-        if not set(words) <= set(access.SCOPES) or len(set(words)) != len(words):
-            raise ValidationError(f"some of {', '.join(access.SCOPES)}, with commas between")
-        return words
-
-
 class LoginQuery(Schema):
     """Which scopes the token is to have; without it, all that its holder may have."""
 
-    scopes = Scopes(metadata={"description": "; ".join(map(": ".join, access.SCOPES.items()))})
+    scopes = Some(access.SCOPES, "; ".join(map(": ".join, access.SCOPES.items())))
 
 
 @sessions.route("/<ledger:ledger>/tokens", methods=["POST"])

@@ -20,7 +20,6 @@ from ledger.api.edge import (
 from ledger.api.problems import Problem
 from ledger.api.served import Served, all_served, served
 from ledger.api.submitting import MANY, MANY_MOST, SUBMISSION_MOST, submit_many, submit_one
-from ledger.core.accounts import Account, Movement
 from ledger.log import entry as entries
 from ledger.log import keys, proof
 from ledger.log.instruction import SALTED_MOST, salted_count
@@ -29,7 +28,7 @@ from ledger.service.receipts import Wanted
 from ledger.store import queries
 from ledger.store.errors import StoreError, Unavailable
 from ledger.store.logins import Reader
-from ledger.store.queries import Filter, Info, Place, PublicEntry
+from ledger.store.queries import Info, Place, PublicEntry
 
 NOTE = {"schema": {"type": "string"}}
 
@@ -170,55 +169,6 @@ def _receipt(one: Served, log_index: int, reader: Reader) -> dict[str, Any] | No
     if log_index >= size:
         raise Unavailable("logged, but not signed yet")
     return one.receipts.of([Wanted(log_index, [reader.holder], whole=reader.is_auditor)], note)[0]
-
-
-# --- accounts
-
-
-@ledgers.route("/<ledger:ledger>/accounts/<id:id>", methods=["GET"])
-@ledgers.doc(security=[{"token": []}])
-@ledgers.response(200, schemas.Account)
-def show_account(ledger: str, id: bytes) -> Account:
-    """An account's position, for its member, those whom it lets read, administrators and auditors."""
-    return _account(served(ledger), id)
-
-
-def _account(one: Served, id: bytes) -> Account:
-    """The account if the reader may see it; absent and not yours are one answer."""
-    reader = access.reader(one)
-    found = queries.account(one.store, one.ledger_id, id, None if reader.reads_all else reader.holder)
-    if found is None:
-        raise Problem("not_found")
-    return found
-
-
-@ledgers.route("/<ledger:ledger>/accounts/<id:id>/movements", methods=["GET"])
-@ledgers.doc(security=[{"token": []}])
-@ledgers.arguments(schemas.MovementsQuery, location="query")
-@ledgers.response(200, schemas.MovementPage)
-@takes_query
-def list_movements(asked: dict[str, Any], ledger: str, id: bytes) -> dict[str, Any]:
-    """An account's movements, newest first, for its member, those whom it lets read, administrators and auditors."""
-    one = served(ledger)
-    _account(one, id)
-    wanted = Filter(asked.get("kind"), asked.get("start"), asked.get("end"))
-    query = (one.origin, id.hex(), *wanted)
-    after = cursors.decode(asked["cursor"], query) if "cursor" in asked else None
-    limit = asked["limit"]
-    found = queries.movements(one.store, one.ledger_id, id, wanted, after, limit + 1)
-    last = found[limit - 1] if len(found) > limit else None
-    following = cursors.encode(Place(last.log_index, last.n), query) if last else None
-    return schemas.page([_seen_from(id, movement) for movement in found[:limit]], following)
-
-
-def _seen_from(account: bytes, movement: Movement) -> dict[str, Any]:
-    """A movement with the balance of this account alone."""
-    seen: dict[str, Any] = movement._asdict()
-    payer_balance, payee_balance = seen.pop("payer_balance"), seen.pop("payee_balance")
-    seen["balance"] = payer_balance if movement.payer == account else payee_balance
-    seen["id"] = [movement.id.hex(), movement.n]
-    seen["of"] = [movement.of.hex(), movement.of_n] if movement.of else None
-    return seen
 
 
 # --- entries

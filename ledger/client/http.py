@@ -25,6 +25,7 @@ WAIT_MOST_S = 60.0  # of a Retry-After
 MANY = 500  # submissions of one request, of the 1000 that a server takes: an answer comes sooner
 MANY_MOST = 24 * 1024 * 1024  # octets of their text, of the 32 MiB that a server takes
 LOGIN_S = 60  # how long a login note is good for
+PAGE_MOST = 500  # items that a server puts on a page
 AGAIN = (429, 503)
 CUT = (OSError, http.client.HTTPException)  # no answer, or half of one: whether the request arrived is unknown
 
@@ -168,17 +169,24 @@ class Client:
         """What the ledger knows of a holder: profile, facts, role, keys, recovery, grants."""
         return self._json("GET", self.path(f"holders/{id}"))
 
-    def movements(self, id: str, limit: int) -> Iterator[dict[str, Any]]:
-        """At most `limit` movements of an account, newest first."""
+    def movements(self, id: str, limit: int, **filters: str) -> Iterator[dict[str, Any]]:
+        """At most `limit` movements of an account, newest first. `filters` are those of docs/api.md."""
+        return self.items(f"accounts/{id}/movements", filters, limit)
+
+    def items(self, path: str, filters: Mapping[str, str], limit: int | None = None) -> Iterator[dict[str, Any]]:
+        """What a list of this ledger has, a page at a time; at most `limit`, or all. Raises ServerError, Unknown."""
         cursor: str | None = None
-        while limit > 0:
-            size = min(limit, 500)
-            query = {"limit": size} | ({"cursor": cursor} if cursor else {})
-            page = self._json("GET", self.path(f"accounts/{id}/movements?{urlencode(query)}"))
+        while limit is None or limit > 0:
+            size = PAGE_MOST if limit is None else min(limit, PAGE_MOST)
+            page = self.read(path, {**filters, "limit": str(size)} | ({"cursor": cursor} if cursor else {}))
             yield from page["items"]
-            cursor, limit = page["next"], limit - size
+            cursor, limit = page["next"], None if limit is None else limit - size
             if cursor is None:
                 return
+
+    def read(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
+        """An object of this ledger. Raises ServerError, Unknown."""
+        return self._json("GET", self.path(f"{path}?{urlencode(query)}" if query else path))
 
     def entry(self, log_index: int) -> dict[str, Any]:
         """An entry's public lines and proof; with a party's login its receipt as well."""

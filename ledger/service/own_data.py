@@ -18,10 +18,11 @@ from ledger.core.machine import read_event
 from ledger.log import base64s, checkpoint, keys, salted
 from ledger.receipts.making import ids_named
 from ledger.service.receipts import Receipts, Wanted
-from ledger.store import personal, queries
+from ledger.store import movements, personal, queries
 from ledger.store.database import Store
+from ledger.store.movements import Filter
 from ledger.store.personal import ErasedEntry, HolderInfo
-from ledger.store.queries import Filter, Place
+from ledger.store.queries import Place
 
 EXPORT = "comarca/member@v1"
 BLOCK = 20_000  # entries looked through in one read
@@ -104,7 +105,7 @@ def _movements(store: Store, ledger_id: int, accounts: Sequence[Account]) -> Ite
     """Every movement of these accounts, newest first, each with the balance of that account alone."""
     for account in accounts:
         place: Place | None = None
-        while page := queries.movements(store, ledger_id, account.id, Filter(), place, PAGE):
+        while page := movements.movements(store, ledger_id, Filter(account=account.id), place, PAGE):
             yield from (_seen_from(account.id, movement) for movement in page)
             place = Place(page[-1].log_index, page[-1].n)
 

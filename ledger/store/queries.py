@@ -4,12 +4,13 @@ Nothing here decides who may read, but for `account`, where absent and not yours
 """
 
 from bisect import bisect_left
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from ledger.core.accounts import ACCOUNTS, MOVEMENTS, Account, Movement
+from ledger.core.accounts import ACCOUNTS, Account
 from ledger.core.ledgers import LEDGER, POLICIES, Ledger, Policy
 from ledger.log import merkle
 from ledger.store import schema
@@ -50,14 +51,6 @@ class PublicLine(NamedTuple):
     time: int
     note_hash: bytes
     events_root: bytes
-
-
-class Filter(NamedTuple):
-    """Which movements: of one kind, with `start <= time < end` in Unix seconds; None leaves it open."""
-
-    kind: str | None = None
-    start: int | None = None
-    end: int | None = None
 
 
 class Place(NamedTuple):
@@ -109,47 +102,22 @@ def accounts_of(store: Store, ledger_id: int, holder: bytes) -> list[Account]:
         return [Account(*row[1:]) for row in connection.execute(wanted.order_by(table.c.opened, table.c.id))]
 
 
-def movements(
-    store: Store, ledger_id: int, account_id: bytes, wanted: Filter, after: Place | None, limit: int
-) -> list[Movement]:
-    """At most `limit` movements of an account, newest first, from after a place on.
-
-    A page is found by its place and not by counting, so pages neither tear nor repeat while others write.
-    """
-    with store.read() as connection:
-        found: list[Movement] = []
-        for side in ("payer", "payee"):  # one index each; nobody pays itself, so no movement stands in both
-            query = _of_side(connection, ledger_id, side, account_id, wanted, after).limit(limit)
-            found += [Movement(*row[1:]) for row in connection.execute(query)]
-    return sorted(found, key=lambda movement: (movement.log_index, movement.n), reverse=True)[:limit]
-
-
-def _of_side(
-    connection: Connection, ledger_id: int, side: str, account_id: bytes, wanted: Filter, after: Place | None
-) -> Select[Any]:
-    table = schema.PROJECTIONS[MOVEMENTS]
-    index, n = table.c.log_index, table.c.n
-    query = select(table).where(table.c.ledger_id == ledger_id, table.c[side] == account_id)
-    if wanted.kind is not None:
-        query = query.where(table.c.kind == wanted.kind)
-    if wanted.start is not None:
-        query = query.where(index >= first_index(connection, ledger_id, wanted.start))
-    if wanted.end is not None:
-        query = query.where(index < first_index(connection, ledger_id, wanted.end))
-    if after is not None:
-        query = query.where(index <= after.log_index, or_(index < after.log_index, n < after.n))
-    return query.order_by(index.desc(), n.desc())
-
-
 def first_index(connection: Connection, ledger_id: int, time: int) -> int:
-    """The first log index whose time is not before this one: times never run backwards, so by halves."""
+    """The first log index whose time is not before this one."""
+    return index_where(connection, ledger_id, time, lambda time: time)
+
+
+def index_where(connection: Connection, ledger_id: int, least: int, of_time: Callable[[int], int]) -> int:
+    """The first log index of whose time this is at least so much: times never run backwards, so by halves."""
+    size = read_head(connection, ledger_id).size
+    return bisect_left(range(size), least, key=lambda index: of_time(time_at(connection, ledger_id, index)))
+
+
+def time_at(connection: Connection, ledger_id: int, log_index: int) -> int:
+    """The time of an entry that is there."""
     entries = schema.entry
-
-    def time_at(log_index: int) -> int:
-        where = and_(entries.c.ledger_id == ledger_id, entries.c.log_index == log_index)
-        return int(connection.execute(select(entries.c.time).where(where)).scalar_one())
-
-    return bisect_left(range(read_head(connection, ledger_id).size), time, key=time_at)
+    where = (entries.c.ledger_id == ledger_id, entries.c.log_index == log_index)
+    return int(connection.execute(select(entries.c.time).where(*where)).scalar_one())
 
 
 def index_of(store: Store, ledger_id: int, id: bytes) -> int | None:

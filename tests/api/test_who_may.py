@@ -26,6 +26,8 @@ MINE = {**PUBLIC, "nobody": 401, "stranger": 404, "partner": 404, "bank": 404, *
 EVERYONES = {**MINE, "stranger": 200, "partner": 200, "bank": 200}
 DRAFT = {**EVERYONES, "unread": 200, "unseeing": 403}
 ENDING = {**dict.fromkeys(ROLES, 204), "nobody": 401, **BAD}
+# What belongs to nobody in particular is for those who govern or audit, and the others are told so.
+OVERSEEN = {**dict.fromkeys(ROLES, 403), "nobody": 401, **BAD, "administrator": 200, "auditor": 200}
 # Of a public page no token is asked, and none is looked at.
 OPEN = dict.fromkeys(ROLES, 200)
 
@@ -57,6 +59,8 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", f"{LEDGER}/instructions/{{id}}"): Route({**MINE, "partner": 200, "administrator": 404}),
     ("GET", f"{LEDGER}/accounts/{{id}}"): Route(MINE),
     ("GET", f"{LEDGER}/accounts/{{id}}/movements"): Route(MINE),
+    ("GET", f"{LEDGER}/movements"): Route(OVERSEEN),
+    ("GET", f"{LEDGER}/movements/totals"): Route(OVERSEEN),
     ("GET", f"{LEDGER}/holders/{{id}}"): Route({**MINE, "delegate": 404}),
     ("GET", f"{LEDGER}/holders/{{id}}/export"): Route(
         {**MINE, **dict.fromkeys(("delegate", "administrator", "auditor"), 404)}),

@@ -1,6 +1,8 @@
 """Fixtures of the command's tests: each works in a folder of its own."""
 
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,3 +33,18 @@ def house(empty: House) -> House:
     """A founded ledger."""
     empty.found()
     return empty
+
+
+@pytest.fixture
+def served(house: House) -> Iterator[House]:
+    """The house with a server."""
+    command = [sys.executable, "-c", "from cli.main import main; main()", "serve", "--port", "0"]
+    environment = {"COMARCA_PASSWORD_FILE": "password", "PATH": "", "PYTHONPATH": ":".join(sys.path)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as server:
+        assert server.stderr is not None
+        line = server.stderr.readline()
+        assert line.startswith("Serving at "), line
+        house.address = line.split()[2].rstrip(".,")
+        yield house
+        server.terminate()
+        assert server.wait(20) == 0

@@ -27,7 +27,10 @@ FACTS = ("--kind", "business", "--place", "ES/08215")
 
 
 class House:
-    """The folder. Keys have their files' names; `main` runs in the folder, as its tests have changed into it."""
+    """The folder. Keys have their files' names; `main` runs in the folder, as its tests have changed into it.
+    `address` is that of its server, where there is one."""
+
+    address = ""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -58,6 +61,14 @@ class House:
     def json(self, *arguments: object) -> Any:
         """Run a command that must go well, for programs."""
         return json.loads(self.good(*arguments, "--json"))
+
+    def both_ways(self, *arguments: object, key: str = "anna.key") -> Any:
+        """What a reading command says, which is the same on the database and through the server; its JSON, too."""
+        said = [self.good(*arguments, *way) for way in ((), ("--server", self.address, "--key", key))]
+        assert said[0] == said[1]
+        found = [self.json(*arguments, *way) for way in ((), ("--server", self.address, "--key", key))]
+        assert found[0] == found[1]
+        return found[0]
 
     def bad(self, code: int, *arguments: object) -> str:
         """Run a command that must end with this code and one line on stderr; the line."""

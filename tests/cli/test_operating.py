@@ -4,10 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.cli.house import BOTH, House
 
@@ -37,20 +34,6 @@ def test_what_is_wrong_is_named(house: House) -> None:
     Path("operator.state").unlink()
     assert states(house)["signer"][0] == "wrong"
     assert house.run("doctor", "--url", "sqlite:///absent.db").exit_code == 1
-
-
-@pytest.fixture
-def served(house: House) -> Iterator[House]:
-    """The house with a server."""
-    command = [sys.executable, "-c", "from cli.main import main; main()", "serve", "--port", "0"]
-    environment = {"COMARCA_PASSWORD_FILE": "password", "PATH": "", "PYTHONPATH": ":".join(sys.path)}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as server:
-        assert server.stderr is not None
-        line = server.stderr.readline()
-        assert line.startswith("Serving at "), line
-        yield house
-        server.terminate()
-        assert server.wait(20) == 0
 
 
 def test_entries_are_printed_to_whom_they_concern(served: House) -> None:

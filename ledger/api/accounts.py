@@ -1,0 +1,51 @@
+"""Accounts, one at a time: where it stands, for whoever may read it."""
+
+from marshmallow import Schema, fields
+
+from ledger.api import access
+from ledger.api.edge import Routes
+from ledger.api.fields import Id, Time
+from ledger.api.problems import Problem
+from ledger.api.served import Served, served
+from ledger.core.accounts import Account
+from ledger.store import queries
+
+accounts = Routes("accounts", __name__, url_prefix="/v1/ledgers", description="Accounts, one at a time")
+
+
+class Position(Schema):
+    """A position. Amounts are minor units; `entry`, `opened`, `*_since` (but `negative_since`) are log indexes."""
+
+    id = Id(required=True)
+    member = Id(required=True, allow_none=True)
+    kind = fields.String(required=True)
+    class_ = fields.String(data_key="class", required=True, allow_none=True)
+    status = fields.String(required=True)
+    balance = fields.Integer(required=True)
+    held = fields.Integer(required=True)
+    floor = fields.Integer(required=True)
+    ceiling = fields.Integer(required=True)
+    available = fields.Integer(required=True)
+    open_items = fields.Integer(required=True)
+    negative_since = Time(required=True, allow_none=True)
+    entry = fields.Integer(required=True)
+    opened = fields.Integer(required=True)
+    limits_since = fields.Integer(required=True)
+    status_since = fields.Integer(required=True)
+
+
+@accounts.route("/<ledger:ledger>/accounts/<id:id>", methods=["GET"])
+@accounts.doc(security=[{"token": []}])
+@accounts.response(200, Position)
+def show_account(ledger: str, id: bytes) -> Account:
+    """An account's position, for its member, those whom it lets read, administrators and auditors."""
+    return readable_account(served(ledger), id)
+
+
+def readable_account(one: Served, id: bytes) -> Account:
+    """The account if the reader may see it; absent and not yours are one answer. Raises Problem."""
+    reader = access.reader(one)
+    found = queries.account(one.store, one.ledger_id, id, None if reader.reads_all else reader.holder)
+    if found is None:
+        raise Problem("not_found")
+    return found

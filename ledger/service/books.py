@@ -1,0 +1,86 @@
+"""What is read of the books, as plain values: HTTP answers them, and the command on the database shows the same."""
+
+from collections.abc import Collection
+from typing import Any
+
+from ledger.ambient.clock import moment
+from ledger.core.accounts import Movement
+from ledger.store import movements
+from ledger.store.database import Store
+from ledger.store.movements import Filter, Group
+from ledger.store.queries import Place
+
+BY = ("month", "kind", "class")  # what movements are grouped by, in this order
+
+Plain = dict[str, Any]
+Page = tuple[list[Plain], Place | None]
+"""What is on a page, and where it ends; None where nothing comes after it."""
+
+
+def list_movements(store: Store, ledger_id: int, wanted: Filter, after: Place | None, limit: int) -> Page:
+    """Movements, newest first, with both balances. Raises Unavailable."""
+    return _page(store, ledger_id, wanted, after, limit, _whole)
+
+
+def history(store: Store, ledger_id: int, account: bytes, wanted: Filter, after: Place | None, limit: int) -> Page:
+    """An account's movements, newest first, each with the balance of this account alone. Raises Unavailable."""
+    mine = wanted._replace(account=account)
+    return _page(store, ledger_id, mine, after, limit, lambda movement: _seen_from(account, movement))
+
+
+def _page(store: Store, ledger_id: int, wanted: Filter, after: Place | None, limit: int, shown: Any) -> Page:
+    found = movements.movements(store, ledger_id, wanted, after, limit + 1)
+    last = found[limit - 1] if len(found) > limit else None
+    return [shown(one) for one in found[:limit]], Place(last.log_index, last.n) if last else None
+
+
+def _whole(movement: Movement) -> Plain:
+    shown = movement._asdict()
+    of_n = shown.pop("of_n")
+    return shown | {
+        "id": [movement.id.hex(), movement.n], "payer": movement.payer.hex(), "payee": movement.payee.hex(),
+        "time": moment(movement.time), "of": [movement.of.hex(), of_n] if movement.of else None,
+        "item": movement.item.hex() if movement.item else None,
+    }  # fmt: skip
+
+
+def _seen_from(account: bytes, movement: Movement) -> Plain:
+    shown = _whole(movement)
+    payer_balance, payee_balance = shown.pop("payer_balance"), shown.pop("payee_balance")
+    return shown | {"balance": payer_balance if movement.payer == account else payee_balance}
+
+
+def total_movements(store: Store, ledger_id: int, wanted: Filter, by: Collection[str]) -> Plain:
+    """How many movements, the sum of their amounts, and both for each group; at a log size. Raises Unavailable."""
+    found = movements.totals(store, ledger_id, wanted, by)
+    return {
+        "log_size": found.log_size,
+        "count": sum(group.number for group in found.groups),
+        "sum": sum(group.amount for group in found.groups),
+        "groups": [_group(group, by) for group in found.groups] if by else [],
+    }
+
+
+def _group(group: Group, by: Collection[str]) -> Plain:
+    shown: Plain = {}
+    if "month" in by and group.month is not None:
+        shown["month"] = f"{group.month // 12:04}-{group.month % 12 + 1:02}"
+    if "kind" in by:
+        shown["kind"] = group.kind
+    if "class" in by:
+        shown |= {"payer_class": group.payer_class, "payee_class": group.payee_class}
+    return {**shown, "count": group.number, "sum": group.amount}
+
+
+def parameters(wanted: Filter) -> dict[str, str]:
+    """A filter as the parameters of an address (docs/api.md)."""
+    return {_NAMES.get(name, name): _said(name, value) for name, value in wanted._asdict().items() if value is not None}
+
+
+_NAMES = {"start": "from", "end": "to", "class_": "class"}
+
+
+def _said(name: str, value: Any) -> str:
+    if name in ("start", "end"):
+        return moment(value)
+    return value.hex() if isinstance(value, bytes) else str(value)
