@@ -79,6 +79,7 @@ class TerritoryOfTests:
 
     def open(self, url: str) -> None:
         """Make the database and a door to it."""
+        self.url = url
         self.store = Store.create(url)
         self.ledger_id = self.store.add_ledger(self.origin)
         self.door = Door(self.store, self.ledger_id, self.clock)
