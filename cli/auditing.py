@@ -10,10 +10,12 @@ from cli.output import progress, utc, write_facts, write_json
 from cli.session import Session
 from ledger.audit.auditing import Passed
 from ledger.audit.auditing import audit as run_audit
+from ledger.audit.whole import check_ledgers
 from ledger.log import base64s
 from ledger.rebuild.rebuilding import rebuild as run_rebuild
 from ledger.store.database import Store
 from ledger.store.engine import parse_url, sqlite_file
+from ledger.store.errors import StoreError
 from ledger.store.lockfile import LockFile
 
 
@@ -27,14 +29,27 @@ def audit(session: Session) -> None:
     \b
     Example: comarca audit
     """
-    database = session.database()
-    passed = audited(database)
+    passed = audited(_ledger(session))
     root = base64s.encode(passed.root) if passed.root else None
     if session.as_json:
         write_json({"audit": "passed", "size": passed.size, "root": root, "time": passed.time, "signed": passed.signed})
         return
     write_facts([("audit", "passed"), ("entries", passed.size), ("root", root), ("last entry", utc(passed.time)),
                  ("checkpoints", f"signed up to size {passed.signed}")])  # fmt: skip
+
+
+def _ledger(session: Session) -> Direct:
+    """The ledger to audit. Where none can be named, a head that is gone from its log is a finding: Fault."""
+    try:
+        return session.database()
+    except StoreError:
+        store = Store.open(session.settings.url)
+        try:
+            with store.read() as connection:
+                check_ledgers(connection)
+        finally:
+            store.close()
+        raise
 
 
 def audited(database: Direct) -> Passed:

@@ -37,7 +37,7 @@ class MemoryDoor:
         identity = self.entries[0].leaf_hash if self.entries else None
         time = self.entries[-1].time if self.entries else 0
         root = roots.root() if self.entries else None
-        return Head(1, "memory", self.origin, identity, len(self.entries), roots.octets(), root, time, "")
+        return Head(1, "memory", self.origin, identity, len(self.entries), roots.octets(), root, time, "", 0)
 
     def verify(self, octets: bytes) -> Prepared | Refusal:
         return verify(octets, self.origin, self._key_of, self._root_at)

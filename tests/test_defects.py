@@ -16,8 +16,8 @@ from ledger.core.accounts import Moved
 from ledger.core.words import At, MovementId
 from ledger.log import checkpoint
 from ledger.sequencer.sequencer import Sequencer, Unsigned
-from ledger.service import door as service_door
 from ledger.service.door import Accepted, ClockTrouble, Defect, Door
+from ledger.store import database
 from ledger.store.errors import Unavailable
 from ledger.store.rows import Rows
 from tests.invariants import Invariants
@@ -306,7 +306,7 @@ def test_the_sequencer_outlives_a_defect_in_keeping_checkpoints(
 
     with Sequencer(territory.door, sign) as sequencer:
         with monkeypatch.context() as patched:
-            patched.setattr(service_door, "save_checkpoints", fail)
+            patched.setattr(database, "save_checkpoints", fail)
             (future,) = sequencer.put(items[:1])
             with pytest.raises(ZeroDivisionError):
                 future.result(60)

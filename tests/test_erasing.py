@@ -143,7 +143,6 @@ def test_a_rebuild_renews_the_guards_of_a_release_that_knew_no_erasure(old: Old)
 def test_every_column_of_an_erased_entry_is_looked_at(old: Old, column: str) -> None:
     old.erase(old.one)
     damage = Damage(old.store)
-    damage.drop_triggers()
     other = getattr(old.row(old.bulk), column)
     value = {"id": old.clock.id(), "time": other + 1 if column == "time" else 0}.get(column, other)
     damage.set("entry", column, old.one, value)
@@ -163,7 +162,6 @@ def test_every_column_of_an_erasure_is_looked_at(old: Old, column: str) -> None:
 def test_a_note_that_is_gone_without_an_erasure_is_found(old: Old) -> None:
     old.erase(old.one)
     damage = Damage(old.store)
-    damage.drop_triggers()
     damage.set("entry", "note", old.other, None)
     with pytest.raises(Fault, match=f"entry {old.other}: the note is missing"):
         audit(old.store, old.ledger_id, processes=1)

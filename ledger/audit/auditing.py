@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, NoResultFound
 
 from ledger.audit.again import Again
 from ledger.audit.ahead import Ahead, Chunk, workers
@@ -21,6 +21,7 @@ from ledger.audit.fault import Fault
 from ledger.audit.scratch import compare, scratch_database
 from ledger.audit.texts import check_texts
 from ledger.audit.tree import Tree
+from ledger.audit.whole import check_guards, check_ledgers
 from ledger.core.accounts import ACCOUNTS
 from ledger.core.ledgers import LEDGER
 from ledger.store import schema
@@ -55,6 +56,7 @@ def audit(
             raise StoreError(f"{store}: the tables of {head.name} were made by another release; "
                              "run `comarca rebuild`, then audit")  # fmt: skip
         with workers(processes, head.size) as pool:
+            check_ledgers(connection, ledger_id)
             audited = _Audit(connection, scratch, head, progress)
             return audited.run(Ahead(connection, audited.replayed, head, pool).chunks())
 
@@ -73,9 +75,11 @@ def _could_not(store: Store) -> Iterator[None]:
 def _head(connection: Connection, ledger_id: int) -> Head:
     try:
         head = read_head(connection, ledger_id)
+    except NoResultFound as error:
+        raise Fault("head", f"there is none for ledger {ledger_id}") from error
     except TypeError as error:
         raise Fault("head", "a column is of another type than it should be") from error
-    for name, type_ in (("size", int), ("time", int), ("origin", str), ("name", str)):
+    for name, type_ in (("size", int), ("time", int), ("origin", str), ("name", str), ("checkpoints", int)):
         if type(getattr(head, name)) is not type_:
             raise Fault("head", f"its {name} is of another type than {type_.__name__}")
     return head
@@ -121,6 +125,7 @@ class _Audit:
             raise Fault("table account", f"all balances together are {total}, not zero")
         compare(self._scratch, self._connection, self._head.ledger_id)
         check_texts(self._connection, self._head.ledger_id)
+        check_guards(self._connection)
 
     def _check_head(self) -> None:
         head, origin = self._head, self._scratch.execute(select(schema.PROJECTIONS[LEDGER].c.origin)).scalar_one()

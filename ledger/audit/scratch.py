@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import create_engine, text
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
+from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
 from ledger.audit.fault import Fault
 from ledger.core.state import Noun
@@ -26,7 +29,8 @@ def scratch_database() -> Iterator[Connection]:
             with engine.connect() as connection:
                 for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -32768"):
                     connection.exec_driver_sql(f"PRAGMA {pragma}")
-                schema.metadata.create_all(connection, tables=list(schema.PROJECTIONS.values()))
+                for statement in _tables():
+                    connection.exec_driver_sql(statement)
                 connection.exec_driver_sql("BEGIN")  # one transaction for all: it is thrown away in any case
                 try:
                     yield connection
@@ -34,6 +38,15 @@ def scratch_database() -> Iterator[Connection]:
                     connection.exec_driver_sql("COMMIT")  # without a journal there is no going back
         finally:
             engine.dispose()
+
+
+@cache
+def _tables() -> list[str]:
+    """The statements that make the tables of the nouns and their indexes."""
+    made: list[ExecutableDDLElement] = []
+    for table in schema.PROJECTIONS.values():
+        made += [CreateTable(table), *map(CreateIndex, table.indexes)]
+    return [str(one.compile(dialect=sqlite.dialect())) for one in made]
 
 
 def compare(scratch: Connection, found: Connection, ledger_id: int) -> None:

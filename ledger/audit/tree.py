@@ -23,7 +23,7 @@ class Tree:
         self._stored = rows_of(connection, head.ledger_id)
         self._frontier = merkle.Frontier()
         self._levels: list[list[bytes]] = [[]]  # for each level of tiles, the hashes of its last, partial one
-        self._tiles = 0
+        self._tiles = self._kept = 0
         self._roots: OrderedDict[int, bytes] = OrderedDict()
         self._checkpoints: Mapping[int, CheckpointRow] = {}
         self._bad: Mapping[int, Fault] = {}
@@ -31,6 +31,7 @@ class Tree:
 
     def expect(self, checkpoints: Sequence[CheckpointRow], bad: Mapping[int, Fault]) -> None:
         """The stored checkpoints among the next leaves, and which of them are wrong in themselves."""
+        self._kept += len(checkpoints)
         self._checkpoints, self._bad = {row[0]: row for row in checkpoints}, bad
 
     def grow(self, leaf: bytes) -> None:
@@ -94,6 +95,8 @@ class Tree:
         if row := self._one(f'SELECT "size" FROM "checkpoint" WHERE "ledger_id" = {head.ledger_id} '
                             f'AND ("size" > {frontier.size} OR "size" < 1) ORDER BY "size" LIMIT 1'):  # fmt: skip
             raise Fault(f"checkpoint {row[0]}", f"the log has {frontier.size} entries")
+        if head.checkpoints != self._kept:
+            raise Fault("checkpoints", f"there are {self._kept}, and {head.checkpoints} were kept")
         (count,) = self._one(f'SELECT count(*) FROM "tile" WHERE "ledger_id" = {head.ledger_id}')
         if count != self._tiles:
             raise Fault("tiles", f"there are {count}, and the log fills {self._tiles}")

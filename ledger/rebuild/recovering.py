@@ -21,7 +21,7 @@ from ledger.rebuild.replay import OCTETS, events_of, replay
 from ledger.store import schema
 from ledger.store.database import Store, Transaction
 from ledger.store.errors import StoreError
-from ledger.store.log import EntryRow, read_head, save_checkpoints, save_profiles, save_texts, tile_hashes
+from ledger.store.log import EntryRow, read_head, save_profiles, save_texts, tile_hashes
 from ledger.store.rows import rows_of
 
 AT_ONCE = 500  # entries of one transaction
@@ -192,4 +192,4 @@ def _save_checkpoint(transaction: Transaction, checked: Checked) -> None:
     text, _, lines = checked.note.rpartition(b"\n\n")
     own = [line for line in lines.split(b"\n")[:-1] if line.startswith(f"— {checked.origin} ".encode())]
     note = text + b"\n\n" + b"".join(line + b"\n" for line in own)
-    save_checkpoints(transaction.rows, [(checked.size, checked.root, note)])
+    transaction.keep([(checked.size, checked.root, note)])

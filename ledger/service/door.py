@@ -21,7 +21,7 @@ from ledger.service.entries import Salts, entry_row
 from ledger.service.lookups import Lookups
 from ledger.store.database import Store, Transaction
 from ledger.store.errors import Unavailable
-from ledger.store.log import EntryRow, Head, read_head, save_checkpoints, save_profiles, save_texts
+from ledger.store.log import EntryRow, Head, read_head, save_profiles, save_texts
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class Door:
         """
         try:
             with self.store.write(self.ledger_id) as transaction, uncollected():
-                save_checkpoints(transaction.rows, checkpoints)
+                transaction.keep(checkpoints)
                 return self._submit(transaction, batch), transaction.head
         except Unavailable:
             raise

@@ -5,7 +5,7 @@ What is missing, empty, of another program or of an unknown schema is refused in
 
 import os
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from ledger.core.machine import NOUNS
 from ledger.core.state import Noun, State
 from ledger.store import engine, schema
 from ledger.store.errors import StoreError, Unavailable
-from ledger.store.log import EntryRow, Head, append, erase, lock_head, write_head
+from ledger.store.log import EntryRow, Head, append, erase, lock_head, save_checkpoints, write_head
 from ledger.store.rows import Rows, rows_of
 
 FORGET_MS = 500  # how long octets that are to be let go wait for an open read, and writers for them
@@ -70,7 +70,7 @@ class Transaction:
     def __init__(self, connection: Connection, ledger_id: int):
         self.connection = connection
         self.rows: Rows = rows_of(connection, ledger_id)
-        self.head = lock_head(self.rows)
+        self.head = self._written = lock_head(self.rows)
         self.has_erased = False
 
     def state(self, wanted: Mapping[Noun[Any], Collection[Any]]) -> State:
@@ -84,7 +84,10 @@ class Transaction:
     def append(self, entries: list[EntryRow]) -> None:
         """Append entries to the log and move the head."""
         self.head = append(self.rows, self.head, entries)
-        write_head(self.rows, self.head)
+
+    def keep(self, checkpoints: Iterable[tuple[int, bytes, bytes]]) -> None:
+        """Keep signed checkpoints: size, root, note."""
+        self.head = save_checkpoints(self.rows, self.head, checkpoints)
 
     def save(self, state: State) -> None:
         """Write the rows that the state has changed, and empty the entries that were erased."""
@@ -95,6 +98,11 @@ class Transaction:
     def erase(self, since: int) -> None:
         """Empty the entries that erasures from this log index on name."""
         self.has_erased = erase(self.rows, since) > 0
+
+    def end(self) -> None:
+        """Write the head, once, if anything has moved it."""
+        if self.head != self._written:
+            write_head(self.rows, self.head)
 
 
 class Store:
@@ -145,8 +153,8 @@ class Store:
                 raise StoreError(f"{self}: this is no database of Comarca's; name another")
             found = connection.execute(select(schema.version.c.version)).scalars().all()
         if found != [schema.VERSION]:
-            raise StoreError(f"{self}: its schema is {found}, and this program knows {schema.VERSION}: use the "
-                             "release that made it, or migrate")  # fmt: skip
+            raise StoreError(f"{self}: its schema is {found}, and this program knows {schema.VERSION}: use the release "
+                             "that made it, or export the log with that one and recover it with this")  # fmt: skip
 
     @contextmanager
     def _reached(self) -> Iterator[None]:
@@ -183,7 +191,7 @@ class Store:
             raise StoreError(f"{self}: there is a ledger {name!r} already")
         with self.writing() as connection:
             highest = connection.execute(select(func.max(schema.head.c.ledger_id))).scalar()
-            head = Head((highest or 0) + 1, name, origin, None, 0, b"", None, 0, schema.fingerprint())
+            head = Head((highest or 0) + 1, name, origin, None, 0, b"", None, 0, schema.fingerprint(), 0)
             connection.execute(schema.head.insert().values(head._asdict()))
         return head.ledger_id
 
@@ -201,6 +209,7 @@ class Store:
         with self.writing() as connection:
             transaction = Transaction(connection, ledger_id)
             yield transaction
+            transaction.end()
         if transaction.has_erased:
             self.forget()
 

@@ -24,6 +24,7 @@ class Head(NamedTuple):
     root: bytes | None
     time: int
     fingerprint: str
+    checkpoints: int  # how many are kept: one that went would else be missed by nobody
 
 
 class EntryRow(NamedTuple):
@@ -63,8 +64,8 @@ def lock_head(rows: Rows) -> Head:
 
 
 def write_head(rows: Rows, head: Head) -> None:
-    """Write what a batch changes of the head's row."""
-    columns = ("identity", "size", "frontier", "root", "time")
+    """Write what a transaction changes of the head's row."""
+    columns = ("identity", "size", "frontier", "root", "time", "checkpoints")
     sets = ", ".join(f'"{column}" = {rows.MARK}' for column in columns)
     sql = f'UPDATE "head" SET {sets} WHERE "ledger_id" = {rows.ledger_id}'
     rows.driver.execute(sql, [getattr(head, column) for column in columns])
@@ -176,9 +177,13 @@ def save_profiles(connection: Connection, ledger_id: int, profiles: Iterable[tup
         connection.execute(table.insert().values(ledger_id=ledger_id, member=member, log_index=log_index, line=line))
 
 
-def save_checkpoints(rows: Rows, checkpoints: Iterable[tuple[int, bytes, bytes]]) -> None:
-    """Keep signed checkpoints (size, root, note); of one that another process has kept already, nothing."""
+def save_checkpoints(rows: Rows, head: Head, checkpoints: Iterable[tuple[int, bytes, bytes]]) -> Head:
+    """Keep signed checkpoints (size, root, note), of one that another process has kept already, nothing; the head that
+    follows (not yet written)."""
+    kept = 0
     for size, root, note in {checkpoint[0]: checkpoint for checkpoint in checkpoints}.values():
         sql = f'SELECT 1 FROM "checkpoint" WHERE "ledger_id" = {rows.ledger_id} AND "size" = {size}'
         if not list(rows.driver.execute(sql)):
             rows.insert("checkpoint", *CHECKPOINT, [(rows.ledger_id, size, root, note)])
+            kept += 1
+    return head._replace(checkpoints=head.checkpoints + kept)

@@ -29,7 +29,7 @@ from ledger.core.erasures import ERASURES
 from ledger.core.machine import NOUNS
 from ledger.core.state import Noun
 
-VERSION = 1  # of the log's own tables; a migration raises it. Projections have a fingerprint instead.
+VERSION = 2  # of the log's own tables; a migration raises it. Projections have a fingerprint instead.
 
 metadata = MetaData()
 # PostgreSQL orders text by the octets, as SQLite does and as an audit compares.
@@ -52,6 +52,7 @@ head = Table(
     _key("ledger_id", SmallInteger), _column("name", TEXT), _column("origin", TEXT),
     _column("identity", LargeBinary, nullable=True), _column("size", BigInteger), _column("frontier", LargeBinary),
     _column("root", LargeBinary, nullable=True), _column("time", BigInteger), _column("fingerprint", TEXT),
+    _column("checkpoints", BigInteger),
     Index("head_name", "name", unique=True), Index("head_origin", "origin", unique=True),
 )  # fmt: skip
 
@@ -104,6 +105,14 @@ told = Table(
     _key("n", SmallInteger), _column("time", BigInteger),
 )  # fmt: skip
 
+# What no proof needs, and why. All other tables are the ledger: an audit finds whatever is changed in them.
+FREE: dict[Table, str] = {
+    profile: "personal data, corrected and erased; the log has its hash alone, with which what is kept is compared",
+    free_text: "personal data, which anyone may lose; the log has its hash alone, with which what is kept is compared",
+    token: "a login's, for an hour; it lets someone read, and changes nothing",
+    nonce: "a login's, used once; forgotten after minutes",
+    told: "how much previews have told a holder, for a day",
+}
 APPEND_ONLY = (entry, tile, checkpoint)
 ERASED = ("note", "legs")  # of an entry, the columns that an erasure empties
 
@@ -210,7 +219,7 @@ def _append_only_postgresql() -> list[str]:
         made.format("comarca_erased_only", erased, said),
     ]
     rows = [
-        f'CREATE TRIGGER {t.name}_no_change BEFORE UPDATE OR DELETE ON "{t.name}" FOR EACH ROW '
+        f'CREATE TRIGGER {t.name}_no_change BEFORE DELETE OR UPDATE ON "{t.name}" FOR EACH ROW '
         f"EXECUTE FUNCTION {'comarca_erased_only' if t is entry else 'comarca_append_only'}()"
         for t in APPEND_ONLY
     ]

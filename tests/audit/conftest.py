@@ -1,58 +1,44 @@
-"""Ledgers in which everything has happened; each test that damages one puts it right again."""
+"""A database of two ledgers in which everything has happened; each test that damages it puts it right again."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
 
-from tests.damage import Damage
+from ledger.core.ledgers import SetPolicy
 from tests.lived import Lived
 from tests.postgres import EmbeddedPostgres
+from tests.territory import LIMITS, START, Clock
 
-LONG = 260  # entries: more than a tile is wide
+LONG = 520  # entries: more than two tiles are wide
 
 
 class Pair(NamedTuple):
-    """A ledger that fills a tile, with two checkpoints, and one that is short, for all that needs no tile."""
+    """A short ledger, for all that needs no tile, and one that fills two; with two checkpoints each."""
 
-    long: Lived
     short: Lived
-
-    def of(self, table: str) -> Lived:
-        """The ledger whose table of this name has rows."""
-        return self.long if table == "tile" else self.short
+    long: Lived
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """Two ledgers in which everything has happened, on each engine in turn, without the guards of their tables."""
+    """Two ledgers in which everything has happened, in one database, on each engine in turn."""
     if request.param == "sqlite":
-        yield from lived_pair(files(tmp_path_factory))
+        yield from lived_pair(f"sqlite:///{tmp_path_factory.mktemp('audited') / 'ledgers.db'}")
         return
     server: EmbeddedPostgres = request.getfixturevalue("postgres_server")
-    urls = [server.create_database(), server.create_database()]
-    yield from lived_pair(urls)
-    for url in urls:
-        server.drop_database(url)
+    url = server.create_database()
+    yield from lived_pair(url)
+    server.drop_database(url)
 
 
-@pytest.fixture(scope="module")
-def strange_pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """The same on SQLite alone."""
-    yield from lived_pair(files(tmp_path_factory))
-
-
-def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    folder = tmp_path_factory.mktemp("audited")
-    return [f"sqlite:///{folder / name}.db" for name in ("long", "short")]
-
-
-def lived_pair(urls: list[str]) -> Iterator[Pair]:
-    pair = Pair(*map(Lived, urls))
+def lived_pair(url: str) -> Iterator[Pair]:
+    pair = Pair(Lived(url), Lived(url, origin="ledger.example/other", clock=Clock(START + 1)))
     for lived in pair:
         lived.keep_checkpoint()
-        Damage(lived.store).drop_triggers()
     pair.long.send(*(pair.long.transfer(pair.long.miller, pair.long.baker, 1) for _ in range(LONG)))
+    policy = SetPolicy("limits", LIMITS, pair.long.index["set_policy"])  # that not all their policies are the same
+    pair.long.log("set_policy again", pair.long.draft("set_policy", policy).signed(pair.long.administrators[:2]))
     for lived in pair:
         lived.send(lived.transfer(lived.miller, lived.baker, 1))
         lived.keep_checkpoint()

@@ -89,7 +89,6 @@ def test_two_processes_find_what_one_finds(pooled: Lived) -> None:
         with pytest.raises(Fault, match=f"^checkpoint {size}: .*operator"):
             audit(pooled.store, pooled.ledger_id, processes=processes)
     damage = Damage(pooled.store)
-    damage.drop_triggers()
     damage.set("entry", "note_hash", 9, bytes(32))
     for processes in (1, 2):
         with pytest.raises(Fault, match=r"^entry 9: the note's hash"):
@@ -266,7 +265,6 @@ def test_a_key_is_not_live_for_entries_before_it(forger: Forger) -> None:
 def test_legs_that_belong_to_another_bulk(forger: Forger) -> None:
     lived = forger.lived
     damage = Damage(lived.store)
-    damage.drop_triggers()
     index = lived.index["transfer_many"]
     legs = damage.rows(schema.entry)[index]["legs"]
     damage.set("entry", "legs", index, b"\n".join(reversed(legs.split(b"\n"))))
@@ -282,7 +280,6 @@ def test_the_first_fault_is_the_one_that_is_told(forger: Forger, monkeypatch: py
     index = forger.log(*payment(forger.lived, 600_000))  # a rule: found while replaying
     later = forger.log(*payment(forger.lived, 1))
     damage = Damage(forger.lived.store)
-    damage.drop_triggers()
     damage.set("entry", "leaf_hash", later, bytes(32))  # a hash: found before
     damage.set("entry", "time", later, 5)  # the order: found before that
     forger.finds(index, "credit_exceeded")
@@ -297,11 +294,11 @@ def test_a_false_tile_is_called_by_its_name(pair: Any) -> None:
     assert root is not None and head.size > 256
     lived.send(lived.transfer(lived.miller, lived.baker, 1, anchor=Anchor(size, root)))
     with lived.store.read() as connection:
-        row = connection.exec_driver_sql('SELECT "hashes" FROM "tile"').one()
-    damage.run('UPDATE "tile" SET "hashes" = :hashes', hashes=bytes(32) + bytes(row[0])[32:])
+        row = connection.exec_driver_sql('SELECT "hashes" FROM "tile" WHERE "index" = 0').one()
+    damage.run('UPDATE "tile" SET "hashes" = :hashes WHERE "index" = 0', hashes=bytes(32) + bytes(row[0])[32:])
     with pytest.raises(Fault, match=r"^tile 0/0: "):
         audit(lived.store, lived.ledger_id, processes=1)
-    damage.run('UPDATE "tile" SET "hashes" = :hashes', hashes=bytes(row[0]))
+    damage.run('UPDATE "tile" SET "hashes" = :hashes WHERE "index" = 0', hashes=bytes(row[0]))
     audit(lived.store, lived.ledger_id, processes=1)
 
 

@@ -327,6 +327,10 @@ def test_audit_and_rebuild(house: House) -> None:
     assert "no such database" in house.bad(3, "audit", "--url", "sqlite:///absent.db")
     assert "no such database" in house.bad(3, "rebuild", "--url", "sqlite:///absent.db")
     assert "works on the database alone" in house.bad(2, "audit", "--server", "http://127.0.0.1:9")
+    with store.writes.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM head")
+    store.close()
+    assert "table entry: has rows of ledger 1, and there is no head of it" in house.bad(1, "audit")
 
 
 def test_config(empty: House) -> None:

@@ -46,8 +46,9 @@ def recovered(store: Store, folder: Path, lived: Lived, ledger_id: int | None = 
 
 
 def all_but_checkpoints(store: Store) -> dict[str, list[Any]]:
-    """Every table, of the checkpoints the last alone: those before it are not exported."""
+    """Every table, of the checkpoints the last alone and not how many: those before it are not exported."""
     found = dump(store)
+    found["head"] = [row[:-1] for row in found["head"]]
     found["checkpoint"] = sorted(found["checkpoint"], key=lambda row: int(row[1]))[-1:]
     return found
 

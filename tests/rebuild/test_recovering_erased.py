@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,8 +50,11 @@ def recovered(store: Store, folder: Path, old: Old, ledger_id: int) -> None:
     recover(store, ledger_id, Site(folder), Instructions(private, ORIGIN), checked)
 
 
-def all_but_checkpoints(store: Store) -> dict[str, list[object]]:
-    return {name: rows for name, rows in dump(store).items() if name != "checkpoint"}
+def all_but_checkpoints(store: Store) -> dict[str, list[Any]]:
+    """Every table but that of checkpoints, and without how many they are: those of before are not exported."""
+    found = dump(store)
+    found["head"] = [row[:-1] for row in found["head"]]
+    return {name: rows for name, rows in found.items() if name != "checkpoint"}
 
 
 def test_an_export_and_a_new_database(old: Old, new_database: Callable[[], str], tmp_path: Path) -> None:

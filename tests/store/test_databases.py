@@ -112,7 +112,7 @@ def test_a_database_of_something_else_is_refused(database_url: str) -> None:
 
 
 @pytest.mark.parametrize("change", ["UPDATE comarca_schema SET version = 99", "DELETE FROM comarca_schema",
-                                    "INSERT INTO comarca_schema VALUES (2)"])  # fmt: skip
+                                    f"INSERT INTO comarca_schema VALUES ({schema.VERSION + 1})"])  # fmt: skip
 def test_an_unknown_schema_is_refused(database_url: str, change: str) -> None:
     TerritoryOfTests(database_url).close()
     run(database_url, change)
