@@ -5,15 +5,20 @@ from pathlib import Path
 import click
 
 from cli.acting import outcome_word, parse_id, refusal_line
+from cli.doubts import doubts, ledger_at_hand
 from cli.errors import CouldNot, Misused, Wrong
+from cli.ledgers import LedgerInfo
 from cli.options import FILE, READABLE, SIGNS, WRITES, Command, pass_session, with_options
-from cli.output import say, write_facts, write_json, write_table
+from cli.output import printable, say, write_facts, write_json, write_table
 from cli.parts import lacking
-from cli.session import Session
+from cli.session import Session, Signing
 from ledger.client.gathering import Gathering, merge, parse
 from ledger.client.outcomes import Outcome
+from ledger.core.refusals import Refusal
 from ledger.core.words import HolderId
-from ledger.log import keys, salted
+from ledger.intake.submission import read_unsigned
+from ledger.log import keys
+from ledger.service.wording import Terms, Unit, words
 from ledger.signer.keyfile import replace_file
 
 
@@ -25,55 +30,61 @@ from ledger.signer.keyfile import replace_file
 @pass_session
 def sign(session: Session, files: tuple[Path, ...], out: Path | None, holder: str | None,
          key_files: tuple[Path, ...]) -> None:  # fmt: skip
-    """Sign an instruction in FILE, after looking at what it says.
+    """Sign an instruction in FILE, after looking at what it says, which is shown in words.
 
     Several files that others signed are put together. Without --key they are put together alone. Nothing is sent, and
-    no database is needed.
+    no database is needed; where the ledger is at hand (--url, --server), amounts are in its unit, and you are warned of
+    a key that has no part in the instruction, or counts no more.
 
     \b
     Example: comarca sign genesis.note --key anna.key
              comarca sign by-anna.note by-berta.note --out both.note
     """
-    gathering = merge([_read(file) for file in files])
-    _explain(gathering)
+    gathering = merge([parse(file.read_bytes()) for file in files])
+    info = ledger_at_hand(session, gathering.origin)
+    _explain(gathering, info)
+    found: list[str] = []
     for path in key_files:
-        gathering = gathering.signed(_signers(session, gathering, path, holder))
+        for signer in _signers(session, gathering, path, holder):
+            found += doubts(session, info, gathering, signer)
+            gathering = gathering.signed([signer])
+    for doubt in found:
+        say(f"Warning: {doubt}.")
     target = out or files[0]
     replace_file(target, gathering.octets)
     missing = lacking(None, gathering)
     if session.as_json:
-        write_json({"file": str(target), "kind": gathering.kind, "signed": len(gathering.lines), "missing": missing})
+        write_json({"file": str(target), "kind": gathering.kind, "signed": len(gathering.lines), "missing": missing,
+                    "doubts": found})  # fmt: skip
     else:
         write_facts([("file", target), ("kind", gathering.kind), ("signatures", len(gathering.lines)),
                      *([("still to sign", "; ".join(missing))] if missing else [])])  # fmt: skip
 
 
-def _read(file: Path) -> Gathering:
-    gathering = parse(file.read_bytes())
-    gathering.read()
-    return gathering
-
-
-def _explain(gathering: Gathering) -> None:
-    """Say what the text says, free texts included, so that nobody signs unread."""
+def _explain(gathering: Gathering, info: LedgerInfo | None) -> None:
+    """Say what signing it will do, free texts included, so that nobody signs unread; raises Misused where its salted
+    lines are not those that the text names, as then nobody could say it."""
+    read = read_unsigned(gathering._replace(lines=()).octets, gathering.origin, lambda size: None)
+    if isinstance(read, Refusal):
+        raise Misused(str(read.details["what"]))
+    terms = Terms(Unit(info.unit, info.scale), info.authority) if info else Terms()
     say(f"{gathering.kind} in {gathering.origin}:")
-    say(f"  {gathering.text.decode().split(chr(10))[2]}")
-    for line in gathering.salted:
-        say(f"  with {salted.split(line)[1].decode()}")
+    for sentence in words(terms, read.instruction, read.texts):
+        say(f"  {printable(sentence)}")
 
 
-def _signers(session: Session, gathering: Gathering, path: Path, holder: str | None) -> list[tuple[HolderId, bytes]]:
+def _signers(session: Session, gathering: Gathering, path: Path, holder: str | None) -> list[Signing]:
     """The key in a file, in the name of the holder whom the text, the option or the file itself says."""
     named = session.keys([path])
     registered = gathering.registers()
-    found = [(registered.get(keys.public_of(one.seed), one.holder), one.seed) for one in named]
-    mine = [(of, seed) for of, seed in found if of in registered.values()]
+    found = [Signing(registered.get(keys.public_of(one.seed), one.holder), one.seed) for one in named]
+    mine = [one for one in found if one.holder in registered.values()]
     if len(found) > 1 and mine:
         return mine
     if len(found) > 1:
         raise Misused(f"{path}: holds {len(found)} keys; name a file with the one to sign with")
     if holder is not None:
-        return [(HolderId(parse_id(holder, "--holder")), found[0][1])]
+        return [Signing(HolderId(parse_id(holder, "--holder")), found[0].seed)]
     return found
 
 

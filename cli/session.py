@@ -179,8 +179,12 @@ class Session:
     def log_in(self, key_files: Sequence[Path]) -> None:
         """Over HTTP, read as the first of these keys' holders; on the database nobody asks."""
         if self.settings.server is not None:
-            first = self.keys(key_files)[0]
-            self._remote().log_in(first.holder, first.seed, self.now)
+            self.log_in_as(self.keys(key_files)[0])
+
+    def log_in_as(self, signer: Signing) -> None:
+        """As `log_in`, as one holder. Raises ServerError: of a key that counts no more."""
+        if self.settings.server is not None:
+            self._remote().log_in(signer.holder, signer.seed, self.now)
 
     def account(self, id: str) -> dict[str, Any]:
         """An account's position, as the API shows it."""

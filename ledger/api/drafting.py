@@ -26,7 +26,7 @@ from ledger.log import checkpoint
 from ledger.log.instruction import Signed
 from ledger.service.preparing import PREPARED, Around, Ask, prepare
 from ledger.service.preview import Asking, Preview, Previewed, ToldEnough, preview
-from ledger.service.wording import unit_of, words
+from ledger.service.wording import terms_of, words
 from ledger.store import queries
 from ledger.store.errors import Unavailable
 from ledger.store.queries import Info
@@ -101,7 +101,9 @@ def prepare_instruction(ledger: str) -> Any:
     info = _info(one)
     _, note = one.checkpoint()
     latest = checkpoint.parse(note)
-    around = Around(info.ledger, Anchor(latest.size, latest.root), max(info.head.time, int(one.clock())))
+    around = Around(
+        one.origin, terms_of(info.ledger), Anchor(latest.size, latest.root), max(info.head.time, int(one.clock()))
+    )
     try:
         return prepare(ask, around)
     except BadForm as error:
@@ -164,10 +166,10 @@ def _shown(ledger: Ledger, found: Previewed) -> dict[str, Any]:
         return {"status": 200, "log_index": index, "time": None, "words": said, "events": [], "accounts": []}
     assert isinstance(found.outcome, Preview)
     at, events, accounts = found.outcome
-    unit = unit_of(ledger)
-    said = words(ledger, found.unsigned.instruction, found.unsigned.texts)
-    said += [f"Account {account.id.hex()} then stands at {unit.text(account.balance)} and can pay "
-             f"{unit.text(account.available)}." for account in accounts]  # fmt: skip
+    terms = terms_of(ledger)
+    said = words(terms, found.unsigned.instruction, found.unsigned.texts)
+    said += [f"Account {account.id.hex()} then stands at {terms.unit.text(account.balance)} and can pay "
+             f"{terms.unit.text(account.available)}." for account in accounts]  # fmt: skip
     return {
         "status": 201, "log_index": at.log_index, "time": at.time, "words": said,
         "events": [plain_of(write_event(event)) for event in events], "accounts": accounts,

@@ -10,14 +10,13 @@ from typing import Any, NamedTuple, get_args
 
 from ledger.ambient.ids import new_id
 from ledger.core.forms import BadForm, bad, base64
-from ledger.core.ledgers import Ledger
 from ledger.core.machine import BY_KIND, DAY, FORMS, KINDS, LEGS, MONTH, Envelope
 from ledger.core.refusals import Refusal
 from ledger.core.words import Anchor, Count, InstructionId
 from ledger.intake.submission import read_unsigned
 from ledger.log import instruction, salted
 from ledger.log.malformed import Malformed
-from ledger.service.wording import words
+from ledger.service.wording import Terms, words
 
 PREPARED = tuple(kind.name for kind in KINDS if kind.name != "genesis")  # a ledger that is served has its genesis
 # How long an instruction can be accepted where nobody says: a payment is made now, administrators gather signatures.
@@ -27,17 +26,19 @@ LEGS_MOST = get_args(Count)[1].most
 
 class Ask(NamedTuple):
     """What is wanted. `fields` as in the signed object, but free texts as themselves and legs as objects; `valid_s`
-    is for how many seconds from now it can be accepted."""
+    is for how many seconds from now it can be accepted; `id` is drawn where none is given."""
 
     kind: str
     fields: Mapping[str, Any]
     valid_s: int | None = None
+    id: bytes | None = None
 
 
 class Around(NamedTuple):
-    """Where it is wanted: the ledger, the latest checkpoint's size and root, the time in Unix seconds."""
+    """Where it is wanted: the ledger's origin and terms, a log size and root, the time in Unix seconds."""
 
-    ledger: Ledger
+    origin: str
+    terms: Terms
     anchor: Anchor
     now: int
 
@@ -56,17 +57,17 @@ class Draft(NamedTuple):
 
 def prepare(ask: Ask, around: Around, salt: Callable[[int], bytes] = os.urandom) -> Draft:
     """The draft of what is asked; raises BadForm, which names the field."""
-    id, not_after = new_id(), around.now + _valid_s(ask)
+    id, not_after = ask.id or new_id(), around.now + _valid_s(ask)
     try:
         lines, hashed = _salted_lines(ask, salt)
     except Malformed as error:
         raise BadForm(str(error)) from error
     envelope = Envelope(InstructionId(id), not_after, around.anchor)
-    text = _text(ask.kind, around.ledger.origin, {**_own_fields(ask), **hashed}, envelope)
-    read = read_unsigned(instruction.unsigned(text, lines), around.ledger.origin, lambda size: around.anchor.root)
+    text = _text(ask.kind, around.origin, {**_own_fields(ask), **hashed}, envelope)
+    read = read_unsigned(instruction.unsigned(text, lines), around.origin, lambda size: around.anchor.root)
     if isinstance(read, Refusal):  # what intake alone looks at: whether a key may be one, how long all is
         raise BadForm(read.details["what"])
-    said = words(around.ledger, read.instruction, read.texts)
+    said = words(around.terms, read.instruction, read.texts)
     return Draft(ask.kind, id, not_after, around.anchor, text, tuple(lines), said)
 
 

@@ -5,16 +5,17 @@ the table complete.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from ledger.core import ledgers
 from ledger.core.cancels import Cancel
 from ledger.core.erasures import Erase
 from ledger.core.grants import EndGrant, GiveGrant
 from ledger.core.holders import RegisterHolder
 from ledger.core.keyrings import AddKey, ForceRevokeKey, RevokeKey, RotateKey
-from ledger.core.ledgers import Ledger, LedgerOpened, SetPolicy
+from ledger.core.ledgers import Ledger, LedgerOpened, Quorum, SetPolicy
 from ledger.core.machine import BY_KIND, MONTH, Verified
 from ledger.core.members import Admit, Facts, OpenAccount, Reinstate, SetFacts, SetLimits, Suspend
 from ledger.core.offices import SetAdministrators, SetClerk, SetOperator
@@ -23,9 +24,11 @@ from ledger.core.transfers import Leg, Transfer, TransferMany
 from ledger.files.amounts import decimal_text
 from ledger.log import keys, salted
 
+LAST_S = 253_402_300_799  # the last second of the year 9999
+
 
 class Unit(NamedTuple):
-    """What amounts are told in."""
+    """What amounts are told in; `MINOR` where the ledger is not known."""
 
     code: str
     scale: int
@@ -35,28 +38,43 @@ class Unit(NamedTuple):
         return f"{decimal_text(minor, self.scale)} {self.code}"
 
 
-def unit_of(ledger: Ledger) -> Unit:
-    """The unit of a ledger."""
-    return Unit(ledger.unit_code, ledger.unit_scale)
+MINOR = Unit("minor units", 0)
 
 
-def words(ledger: Ledger, instruction: Verified, texts: Iterable[tuple[str, bytes]]) -> list[str]:
+class Terms(NamedTuple):
+    """What of a ledger the words need: its unit, and how many administrators sign what, as the authority says it."""
+
+    unit: Unit = MINOR
+    authority: Mapping[str, Any] = {}
+
+
+def terms_of(ledger: Ledger) -> Terms:
+    """The terms of a ledger that is there."""
+    return Terms(Unit(ledger.unit_code, ledger.unit_scale), json.loads(ledger.authority))
+
+
+def words(terms: Terms, instruction: Verified, texts: Iterable[tuple[str, bytes]]) -> list[str]:
     """Sentences: what the instruction does, which free texts come with it, who signs it, until when it can be logged.
-    `texts`: fields and lines. Only of an instruction in time: no calendar reaches as far as `not_after` can."""
-    said = list(WORDS[instruction.kind](instruction.asked, instruction.id, unit_of(ledger)))
+    `texts`: fields and lines."""
+    said = list(WORDS[instruction.kind](instruction.asked, instruction.id, terms.unit))
     said += [f"Kept beside the log as its {field}: {salted.parse_free_text(line)}" for field, line in texts]
-    until = datetime.fromtimestamp(instruction.not_after, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return [*said, _signed(ledger, instruction), f"It can be logged until {until}, and never later."]
+    until = f"It can be logged until {moment(instruction.not_after)}, and never later."
+    return [*said, _signed(terms.authority, instruction.kind), until]
 
 
-def _signed(ledger: Ledger, instruction: Verified) -> str:
-    kind = instruction.kind
+def moment(seconds: int) -> str:
+    """Unix seconds as a person reads them; as they are where no calendar reaches."""
+    if seconds > LAST_S:
+        return f"{seconds} (Unix seconds)"
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _signed(authority: Mapping[str, Any], kind: str) -> str:
     if BY_KIND[kind].window != MONTH:
         return SIGNED.get(kind, "The member whose account pays signs it, or a holder that it has given a grant.")
     if kind == "genesis":
         return "Every administrator and the clerk sign it."
-    authority = json.loads(ledger.authority)
-    _, k = authority.get(kind, authority["any"])
+    _, k = authority.get(kind) or authority.get("any") or ("", "Enough")
     return f"{k} of the administrators sign it{ALSO.get(kind, '')}."
 
 
@@ -84,7 +102,47 @@ ALSO = {
 
 
 def _genesis(asked: LedgerOpened, id: bytes, unit: Unit) -> Iterator[str]:
-    yield f"The ledger {asked.origin} is opened, with {len(asked.administrators)} administrators."
+    """All that a genesis fixes for ever, in a unit of its own."""
+    own = Unit(asked.unit.code, asked.unit.scale)
+    places = ", ".join(asked.territory.places) or "no place named"
+    pilot = " as a pilot" * bool(asked.pilot)
+    yield f"The ledger {asked.origin} is opened{pilot}, for the territory {asked.territory.name} ({places})."
+    yield from _unit(asked.unit)
+    backed = (
+        "Every account's floor is zero: each unit is backed." if asked.backing == "full" else "It is mutual credit."
+    )
+    yield f"{backed} The common account for losses may go down to {own.text(-asked.losses_cap)}."
+    for holder, key in asked.administrators:
+        yield f"Administrator is {holder.hex()}, with the key {keys.encode(key)}."
+    yield from _authority(asked.authority)
+    yield f"The clerk is {asked.clerk.holder.hex()}, with the key {keys.encode(asked.clerk.key)}."
+    yield f"Checkpoints are signed with the key {keys.encode(asked.operator)}."
+    for word, account in asked.common:
+        yield f"The common account for {word} is {account.hex()}."
+    for feature, body in asked.policies:
+        yield f"The policy {feature} is {body} from the beginning, amounts in minor units."
+    yield f"The rules are number {asked.rules}. Its calendar is {asked.utc_offset:+d} minutes from UTC."
+    yield from _origins(asked)
+
+
+def _unit(unit: ledgers.Unit) -> Iterator[str]:
+    yield f"It counts in {unit.name} ({unit.code}), with {unit.scale} decimals."
+    if unit.parity:
+        yield f"One {unit.code} is worth {unit.parity.minor} minor units of {unit.parity.currency}."
+
+
+def _origins(asked: LedgerOpened) -> Iterator[str]:
+    """What came before the ledger."""
+    if asked.charter:
+        yield f"The SHA-256 of its statutes is {asked.charter.hex()}."
+    if asked.predecessor:
+        origin, size, root = asked.predecessor
+        yield f"It follows the ledger {origin}, which ended with {size} entries and the root {root.hex()}."
+
+
+def _authority(authority: Iterable[tuple[str, Quorum]]) -> Iterator[str]:
+    for kind, quorum in authority:
+        yield f"{quorum.k} of them sign {'whatever is not named apart' if kind == 'any' else kind}."
 
 
 def _admit(asked: Admit, id: bytes, unit: Unit) -> Iterator[str]:
@@ -147,8 +205,7 @@ def _set_policy(asked: SetPolicy, id: bytes, unit: Unit) -> Iterator[str]:
 def _set_administrators(asked: SetAdministrators, id: bytes, unit: Unit) -> Iterator[str]:
     named = ", ".join(holder.hex() for holder in asked.administrators)
     yield f"The administrators are from then on {named}, if nobody has changed them since entry {asked.was}."
-    for kind, quorum in asked.authority:
-        yield f"{quorum.k} of them sign {'whatever is not named apart' if kind == 'any' else kind}."
+    yield from _authority(asked.authority)
     for holder, key in asked.new or ():
         yield f"New is {holder.hex()}, with the key {keys.encode(key)}."
 
@@ -217,7 +274,7 @@ def _give_grant(asked: GiveGrant, id: bytes, unit: Unit) -> Iterator[str]:
         if bound is not None:
             yield f"At most {unit.text(bound)} {name}."
     if asked.until is not None:
-        yield f"Until {asked.until} (Unix seconds)."
+        yield f"Until {moment(asked.until)}."
 
 
 def _end_grant(asked: EndGrant, id: bytes, unit: Unit) -> Iterator[str]:
