@@ -1,11 +1,14 @@
 """`comarca audit` and `comarca rebuild`: everything verified and decided again; the projections made anew."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 
+from cli.cosigning import Auditor
 from cli.direct import Direct
-from cli.options import Command, pass_session, with_options
+from cli.errors import Misused
+from cli.options import FILE, Command, pass_session, with_options
 from cli.output import progress, utc, write_facts, write_json
 from cli.session import Session
 from ledger.audit.auditing import Passed
@@ -20,22 +23,39 @@ from ledger.store.lockfile import LockFile
 
 
 @click.command(cls=Command)
+@click.option("--sign", "key_file", type=FILE, metavar="KEY", help="If nothing is wrong, cosign the last checkpoint "
+              "with this key.")  # fmt: skip
+@click.option("--out", type=FILE, help="Where to put the cosigned checkpoint.")
 @with_options()
 @pass_session
-def audit(session: Session) -> None:
+def audit(session: Session, key_file: Path | None, out: Path | None) -> None:
     """Verify every signature, hash, limit, sum and authority of the log, decide everything again, and compare every
     table with replay. Exit code 0: nothing is wrong; 1: the first fault is named; 3: it could not be done.
 
+    An auditor signs what was found with a key made by `key new --witness`, whose state remembers what it signed last: a
+    log that does not go on from there is not signed.
+
     \b
     Example: comarca audit
+             comarca audit --sign vera.key --out audited.checkpoint
     """
-    passed = audited(_ledger(session))
+    if out is not None and key_file is None:
+        raise Misused("--out is for the cosigned checkpoint: whose signature? Name a key by --sign")
+    if out is not None and out.exists():
+        raise Misused(f"{out}: is there already; name another file for the cosigned checkpoint")
+    database = _ledger(session)
+    auditor = Auditor(session, key_file) if key_file is not None else None
+    passed = audited(database)
+    line = auditor.cosign(database, passed) if auditor is not None else None
+    if out is not None and line is not None:
+        out.write_bytes(passed.checkpoint + line.encode() + b"\n")
     root = base64s.encode(passed.root) if passed.root else None
     if session.as_json:
-        write_json({"audit": "passed", "size": passed.size, "root": root, "time": passed.time, "signed": passed.signed})
+        write_json({"audit": "passed", "size": passed.size, "root": root, "time": passed.time, "signed": passed.signed,
+                    **({"cosignature": line} if line is not None else {})})  # fmt: skip
         return
     write_facts([("audit", "passed"), ("entries", passed.size), ("root", root), ("last entry", utc(passed.time)),
-                 ("checkpoints", f"signed up to size {passed.signed}")])  # fmt: skip
+                 ("checkpoints", f"signed up to size {passed.signed}"), ("cosignature", line or "")])  # fmt: skip
 
 
 def _ledger(session: Session) -> Direct:

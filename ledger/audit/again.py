@@ -17,13 +17,14 @@ from ledger.audit.tree import Tree
 from ledger.core import machine
 from ledger.core.accounts import ACCOUNTS, Moved
 from ledger.core.keys import LOGGED, Logged
+from ledger.core.ledgers import LedgerOpened, PolicySet
 from ledger.core.machine import NOUNS, Repeat, Verified
 from ledger.core.refusals import Refusal
 from ledger.core.state import NotLoaded, Noun, State
 from ledger.core.words import At
 from ledger.rebuild.replay import at_of, evolve, references
 from ledger.store import schema
-from ledger.store.errors import Unbalanced
+from ledger.store.errors import StoreError, Unbalanced
 from ledger.store.log import EntryRow
 from ledger.store.rows import LostUpdate, Rows
 
@@ -79,6 +80,8 @@ class Again:
 
     def _compare(self, outcome: machine.Outcome, found: Evidence, at: At) -> None:
         if isinstance(outcome, Refusal):
+            if (rules := _unknown_rules(found.events)) is not None:
+                raise StoreError(f"entry {at.log_index}: {machine.UnknownRules(rules)}")
             raise at_entry(at.log_index, f"decided again, it is refused: {outcome.reason} {dict(outcome.details)}")
         if isinstance(outcome, Repeat):
             raise at_entry(at.log_index, f"its id is in the log already, at {outcome.log_index}")
@@ -108,6 +111,16 @@ class Again:
             )
             found.update((row.id, Logged(*row)) for row in self._connection.execute(query))
         return found
+
+
+def _unknown_rules(events: Iterable[Any]) -> str | None:
+    """The number of rules that events set and this release does not know: it cannot tell whether they are right."""
+    for event in events:
+        if isinstance(event, LedgerOpened) and str(event.rules) not in machine.BY_RULES:
+            return str(event.rules)
+        if isinstance(event, PolicySet) and event.feature == "rules" and event.body not in machine.BY_RULES:
+            return event.body
+    return None
 
 
 def check_limits(state: State, events: Iterable[Any], at: At) -> None:

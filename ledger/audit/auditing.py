@@ -34,13 +34,14 @@ Progress = Callable[[int, int], None]  # entries done, entries in all
 
 
 class Passed(NamedTuple):
-    """An audit that found nothing: the log's size, root and last time, and how far checkpoints are signed: what comes
-    after `signed` stands in the log and is not yet promised by the operator."""
+    """An audit that found nothing: the log's size, root and last time, how far it is signed, and the checkpoint that
+    says so: what comes after `signed` stands in the log and is not yet promised by the operator."""
 
     size: int
     root: bytes | None
     time: int
     signed: int
+    checkpoint: bytes
 
 
 def audit(
@@ -98,7 +99,7 @@ class _Audit:
         for chunk in chunks:
             self._settle(chunk)
         self._check_end()
-        return Passed(self._head.size, self._head.root, self._head.time, self._tree.latest)
+        return Passed(self._head.size, self._head.root, self._head.time, self._tree.latest, self._tree.note)
 
     def _settle(self, chunk: Chunk) -> None:
         """Replay a chunk up to its first fault, which an earlier one of the replay's own goes before."""

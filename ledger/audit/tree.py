@@ -27,7 +27,7 @@ class Tree:
         self._roots: OrderedDict[int, bytes] = OrderedDict()
         self._checkpoints: Mapping[int, CheckpointRow] = {}
         self._bad: Mapping[int, Fault] = {}
-        self.latest = 0  # size of the last signed checkpoint met
+        self.latest, self.note = 0, b""  # the last signed checkpoint met: its size, and itself
 
     def expect(self, checkpoints: Sequence[CheckpointRow], bad: Mapping[int, Fault]) -> None:
         """The stored checkpoints among the next leaves, and which of them are wrong in themselves."""
@@ -67,7 +67,7 @@ class Tree:
         if size in self._bad:
             raise self._bad[size]
         self._remember(size, root)
-        self.latest = size
+        self.latest, self.note = size, self._checkpoints[size][2]
 
     def root_at(self, size: int) -> bytes | None:
         """The root of the first `size` leaves, or None where they are not there yet.

@@ -144,6 +144,11 @@ KINDS = (
          _with_authority(erasures.rows_of_erasure)),
 )  # fmt: skip
 
+# What was decided otherwise before, for audits and for ledgers that go on by it: the last number of the rules that
+# decided so, and the kind as it was. Whoever changes a decision adds a number to `ledgers.RULES`, changes the kind
+# above and keeps its line here; the number is in force from a policy `rules` on.
+FORMER: tuple[tuple[int, Kind], ...] = ()
+
 EVENTS: tuple[tuple[type, Callable[[State, Any, At], None]], ...] = (
     (ledgers.LedgerOpened, ledgers.ledger_opened),
     (ledgers.PolicySet, ledgers.policy_set),
@@ -179,9 +184,17 @@ REFERENCES: dict[Any, Noun[Any]] = {
     words.PublicKey: keys.KEYS,
 }
 
+
+def kinds_of(rules: int) -> dict[str, Kind]:
+    """The kinds as rules of this number decide them."""
+    former = sorted((one for one in FORMER if rules <= one[0]), key=lambda one: one[0], reverse=True)
+    return {kind.name: kind for kind in (*KINDS, *(kind for _, kind in former))}
+
+
 # --- derived from the tables above
 
 BY_KIND = {kind.name: kind for kind in KINDS}
+BY_RULES = {str(number): kinds_of(number) for number in ledgers.RULES}
 FORMS: dict[str, Form[Any]] = {
     kind.name: Form(kind.fields, envelope=GenesisEnvelope if kind.name == "genesis" else Envelope) for kind in KINDS
 }
@@ -217,9 +230,18 @@ class Repeat(NamedTuple):
 Outcome = list[Any] | Refusal | Repeat
 
 
+class UnknownRules(Exception):
+    """The rules in force are of a number that this program cannot decide by: a newer release is needed."""
+
+    def __init__(self, rules: str):
+        known = ", ".join(BY_RULES)
+        super().__init__(f"rules {rules} are in force, and this release decides by {known} alone: use a newer one")
+
+
 def footprints(instructions: Iterable[Verified]) -> dict[Noun[Any], dict[Any, None]]:
     """The footprints of many instructions: by noun, each key once."""
     wanted: dict[Noun[Any], dict[Any, None]] = {noun: {} for noun in NOUNS}
+    wanted[ledgers.POLICIES]["rules"] = None
     logged, named, publics, cancelled = (
         wanted[noun] for noun in (keys.LOGGED, keys.NAMED, keys.KEYS, cancels.CANCELLED)
     )
@@ -238,7 +260,7 @@ def footprints(instructions: Iterable[Verified]) -> dict[Noun[Any], dict[Any, No
 def decide(state: State, instruction: Verified, at: At) -> Outcome:
     """What the instruction comes to at this log index and time: its events, a refusal, or the entry it has.
 
-    Changes nothing. Raises NotLoaded where the state lacks a row that the decision reads.
+    Changes nothing. Raises NotLoaded where the state lacks a row that the decision reads; UnknownRules.
     """
     try:
         return _repeat(state, instruction) or _decide(state, instruction, at)
@@ -259,7 +281,7 @@ def _repeat(state: State, instruction: Verified) -> Repeat | None:
 
 
 def _decide(state: State, instruction: Verified, at: At) -> list[Any]:
-    kind, asked, signers = BY_KIND[instruction.kind], instruction.asked, instruction.signers
+    kind, asked, signers = _in_force(state)[instruction.kind], instruction.asked, instruction.signers
     for holder, _ in signers:
         if state.get(cancels.CANCELLED, (instruction.id, holder)) is not None:
             raise Refused("cancelled")
@@ -271,6 +293,15 @@ def _decide(state: State, instruction: Verified, at: At) -> list[Any]:
     if not signers <= kind.signed(state, asked, at, signers):
         raise Refused("signature_without_role")
     return kind.decide(state, asked, at, signers)
+
+
+def _in_force(state: State) -> dict[str, Kind]:
+    """The kinds as the rules in force decide them; before the genesis, as today's do."""
+    policy = state.get(ledgers.POLICIES, "rules")
+    kinds = BY_RULES.get(policy.body) if policy else BY_KIND
+    if kinds is None:
+        raise UnknownRules(policy.body if policy else "")
+    return kinds
 
 
 def _out_of_time(instruction: Verified, window: int, at: At) -> Refused:

@@ -179,6 +179,8 @@ def decide(transaction: Transaction, state: State, instruction: Verified, at: At
             return machine.decide(state, instruction, at)
         except NotLoaded as missing:
             state.fill(missing.noun, transaction.rows.load(missing.noun, [missing.key]))
+        except machine.UnknownRules as error:  # set by a newer release on the same database
+            raise Unavailable(str(error)) from error
 
 
 def evolve(state: State, events: list[Any], instruction: Verified, at: At) -> None:

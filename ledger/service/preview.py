@@ -23,6 +23,7 @@ from ledger.core.words import AccountId, At, HolderId
 from ledger.intake.submission import Unsigned, read_unsigned
 from ledger.service.door import Door
 from ledger.store import logins, telling
+from ledger.store.errors import Unavailable
 from ledger.store.log import read_head
 from ledger.store.rows import Rows, rows_of
 
@@ -151,6 +152,8 @@ class _Discarded:
                 return ask()
             except NotLoaded as missing:
                 self._state.fill(missing.noun, self._rows.load(missing.noun, [missing.key]))
+            except machine.UnknownRules as error:
+                raise Unavailable(str(error)) from error
 
     def _accounts_after(self, events: list[Any], at: At) -> list[Account]:
         """The reader's own accounts that the events change, as they stand after them."""

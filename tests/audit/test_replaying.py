@@ -33,7 +33,7 @@ def test_an_honest_ledger_passes_in_chunks_of_any_size(lived_anywhere: Lived, mo
     for chunk in (1, 3, 1000):
         monkeypatch.setattr(replay, "CHUNK", chunk)
         passed, told = audited(lived_anywhere)
-        assert passed == (head.size, head.root, head.time, head.size)
+        assert passed == (head.size, head.root, head.time, head.size, lived_anywhere.checkpoint())
         assert told[-1] == (head.size, head.size) and len(told) == -(-head.size // chunk)
 
 
@@ -56,7 +56,7 @@ def test_the_ledger_may_be_written_meanwhile(lived_anywhere: Lived) -> None:
 
 def test_an_empty_ledger_passes(lived: Lived) -> None:
     ledger_id = lived.store.add_ledger("ledger.example/empty")
-    assert audit(lived.store, ledger_id) == (0, None, 0, 0)
+    assert audit(lived.store, ledger_id) == (0, None, 0, 0, b"")
 
 
 def test_what_no_checkpoint_covers_yet_is_said(lived: Lived) -> None:
