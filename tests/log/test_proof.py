@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.log import checkpoint, keys, merkle, proof
+from ledger.log import checkpoint, keys, merkle, notes, proof
 from ledger.log.malformed import Malformed
 from tests.log.data import hashes, load
 
@@ -84,3 +84,15 @@ def test_the_consistency_proofs_of_a_published_log(old: str) -> None:
     new = checkpoint.verify(note.encode(), origin, public)
     assert merkle.verify_consistency(int(old), new.size, roots[int(old)], new.root, hashes(path))
     assert not merkle.verify_consistency(int(old), new.size, new.root, roots[int(old)], hashes(path))
+
+
+def test_an_entry_of_a_log_in_production_elsewhere() -> None:
+    """Rekor v2 of Sigstore: an RFC 6962 tree under a C2SP checkpoint."""
+    entry = load("proofs/rekor-v2.json")
+    origin, size, root = checkpoint.parse_body(notes.open_note(entry["checkpoint"]["envelope"].encode())[0], True)
+    assert (origin, size, [root]) == (
+        "log2025-alpha1.rekor.sigstage.dev", int(entry["treeSize"]), hashes([entry["rootHash"]]),
+    )  # fmt: skip
+    (body,), path, index = hashes([entry["body"]]), hashes(entry["hashes"]), int(entry["logIndex"])
+    assert merkle.verify_inclusion(merkle.leaf_hash(body), index, size, path, root)
+    assert not merkle.verify_inclusion(merkle.leaf_hash(body), index - 1, size, path, root)

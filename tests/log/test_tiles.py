@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.log import bundles, checkpoint, keys, merkle, tiles
+from ledger.log import bundles, checkpoint, consistency, keys, merkle, proof, tiles
 from ledger.log.malformed import Malformed
 from ledger.log.tiles import TileNodes, TilePath
 from tests.log.data import load
@@ -16,6 +16,7 @@ from tests.log.naive import NaiveTree
 
 PATHS = load("tiles/paths.json")
 LOG = load("tiles/tessera-testlog.json")
+LOG_OF_600 = load("tiles/log-of-600.json")
 TREE = NaiveTree([b"%d" % n for n in range(600)])
 
 
@@ -224,3 +225,42 @@ def test_the_published_bundles_hold_the_entries() -> None:
 def test_the_checkpoint_of_an_empty_log_is_refused() -> None:
     with pytest.raises(Malformed, match="empty log"):
         checkpoint.verify(LOG["checkpoints"]["0"].encode(), *keys.parse_vkey(LOG["vkey"]))
+
+
+# --- a published log with tiles of two levels
+
+
+def of_600(level: int | None, index: int, width: int) -> bytes:
+    """A tile or bundle of the log of 600."""
+    return b64decode(LOG_OF_600["tiles"][tiles.tile_path(level, index, width)])
+
+
+def test_the_log_of_600_has_the_tiles_that_its_entries_make() -> None:
+    assert {tiles.tile_path(*path) for path in tiles.paths_of(600)} == set(LOG_OF_600["tiles"])
+    entries = [one for path in tiles.paths_of(600) if path.level is None for one in bundles.split(of_600(*path))]
+    leaves = [merkle.leaf_hash(entry) for entry in entries]
+    for path in tiles.paths_of(600):
+        if path.level == 0:
+            start = 256 * path.number
+            assert of_600(*path) == b"".join(leaves[start : start + path.width])
+    assert of_600(1, 0, 2) == tiles.hash_of_tile(of_600(0, 0, 256)) + tiles.hash_of_tile(of_600(0, 1, 256))
+    signed = checkpoint.verify(proof_of_600("0").checkpoint, *keys.parse_vkey(load("proofs/log-of-600.json")["vkey"]))
+    assert signed.root == merkle.root(leaves)
+
+
+def proof_of_600(index: str) -> proof.Proof:
+    return proof.parse(LOG_OF_600["proofs"][index].encode())
+
+
+@pytest.mark.parametrize("index", LOG_OF_600["proofs"])
+def test_the_published_proofs_are_made_of_the_tiles(index: str) -> None:
+    path = merkle.inclusion_path(int(index), 600, TileNodes(of_600, 600))
+    made = proof.format(int(index), path, proof_of_600(index).checkpoint)
+    assert made.decode() == LOG_OF_600["proofs"][index]
+
+
+@pytest.mark.parametrize("old", load("proofs/log-of-600.json")["consistency"])
+def test_the_published_consistency_proofs_are_made_of_the_tiles(old: str) -> None:
+    text = load("proofs/log-of-600.json")["consistency"][old]
+    path = merkle.consistency_path(int(old), 600, TileNodes(of_600, 600))
+    assert consistency.format(int(old), path, consistency.parse(text.encode()).checkpoint).decode() == text
