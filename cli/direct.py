@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from cli.ledgers import LedgerInfo, of_info
@@ -22,6 +23,7 @@ from ledger.service.door import Outcome as Decided
 from ledger.service.own_data import granted, holder_facts
 from ledger.service.receipts import receipt_of
 from ledger.service.signing import signing
+from ledger.service.witnessed import published, read_policy
 from ledger.signer.signer import SignsCheckpoints
 from ledger.store import personal, queries
 from ledger.store.database import Store
@@ -124,6 +126,13 @@ class Direct:
         if not known:
             raise Unavailable("no checkpoint is signed yet")
         return max(known, key=lambda note: checkpoint.parse(note).size)
+
+    def published(self, policy: Path | None) -> bytes:
+        """The checkpoint that a server with this policy publishes; raises PolicyError, Unavailable."""
+        note = self.checkpoint()
+        asked = read_policy(policy, self.head.origin) if policy is not None else None
+        newest = (checkpoint.parse(note).size, note)
+        return published(self.store, self.ledger_id, asked, newest, time.time())[1]
 
     def entry(self, log_index: int) -> dict[str, Any] | None:
         """An entry's public lines and proof, as the API shows them; None beyond the latest checkpoint."""

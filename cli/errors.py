@@ -22,6 +22,7 @@ from ledger.files.payments import BadFile
 from ledger.log.malformed import Malformed
 from ledger.rebuild.recovering import NotAPrefix
 from ledger.receipts.verifying import ReceiptError
+from ledger.service.witnessed import PolicyError
 from ledger.signer.keyfile import KeyFileError
 from ledger.signer.signer import SignerRefused
 from ledger.store.errors import StoreError, Unavailable
@@ -48,7 +49,7 @@ class CouldNot(click.ClickException):
 
 WRONG = (Fault, ReceiptError, WrongFile, ExportRefused, NotAPrefix)
 MISUSED = (SettingsError, BadFile, BadAmount, Malformed, BadForm)
-COULD_NOT = (StoreError, Unavailable, Unknown, KeyFileError, SignerRefused, JournalError, StateError)
+COULD_NOT = (StoreError, Unavailable, Unknown, KeyFileError, SignerRefused, JournalError, StateError, PolicyError)
 
 
 @contextmanager

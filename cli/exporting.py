@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from cli.errors import Misused
+from cli.judging import by_policy, cosigned_facts, cosigners
 from cli.options import Command, pass_session, with_options
 from cli.output import progress, say, utc, write_facts, write_json
 from cli.session import Session
@@ -64,14 +65,17 @@ class DatabaseLog:
 
 
 class ServerLog:
-    """The public log of a server."""
+    """The public log of a server, up to the checkpoint that it publishes, or to its newest where that is of fewer than
+    `least` entries."""
 
-    def __init__(self, client: Client):
+    def __init__(self, client: Client, least: int = 0):
         self._client = client
         self._note = client.checkpoint()
+        if checkpoint.parse(self._note).size < least:
+            self._note = client.newest()
 
     def checkpoint(self) -> bytes:
-        """The latest signed checkpoint, as it stood at first."""
+        """The checkpoint, as it stood at first."""
         return self._note
 
     def tile(self, path: TilePath) -> bytes:
@@ -110,12 +114,15 @@ def export(session: Session, folder: Path, with_instructions: bool, with_persona
     if (client := session.named_server) is not None:
         if with_instructions:
             raise Misused("a server does not give the instructions away: leave --server out and name the database")
-        _export(session, folder, ServerLog(client), None)
+        _export(session, folder, ServerLog(client, size_of(folder)), None)
         if private.exists():
             say(f"{private} was not written on, as a server does not give the instructions away")
         return
     database = session.database()
-    log = DatabaseLog(database.store, database.ledger_id, database.checkpoint())
+    note = session.checkpoint()
+    if checkpoint.parse(note).size < size_of(folder):
+        note = database.checkpoint()
+    log = DatabaseLog(database.store, database.ledger_id, note)
     kept = None
     if with_instructions or private.exists():
         kept = PrivateFolder(private, log, log.size, with_personal_data)
@@ -148,12 +155,14 @@ TRUST = (
 @click.argument("folder", metavar="DIR", type=THERE)
 @click.option("--older", type=click.Path(path_type=Path, dir_okay=False, exists=True), metavar="FILE",
               help="A checkpoint that was kept, from which the log must go on.")  # fmt: skip
+@by_policy
 @with_options(TRUST)
 @pass_session
-def check_log(session: Session, folder: Path, older: Path | None, origin: str | None, verifier_key: str | None,
-              identity: str | None, instructions: Path | None) -> None:  # fmt: skip
+def check_log(session: Session, folder: Path, older: Path | None, policy_file: Path | None, origin: str | None,
+              verifier_key: str | None, identity: str | None, instructions: Path | None) -> None:  # fmt: skip
     """Check an exported log, without a database: the checkpoint's signature, every entry, every tile, the root, and the
-    instructions where they are there. Exit code 1 names the first file that is wrong, and where.
+    instructions where they are there; with --policy, the cosignatures of witnesses. Exit code 1 names the first file
+    that is wrong, and where.
 
     \b
     Example: comarca log check ./log --key ledger.example/solana+f616577c+ATtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGLWdop
@@ -166,17 +175,19 @@ def check_log(session: Session, folder: Path, older: Path | None, origin: str | 
     with progress("Checking", size_of(folder)) as advance:
         checked = check(folder, trust, private if private.is_dir() else None,
                         older.read_bytes() if older is not None else None, advance)  # fmt: skip
+    cosigned = cosigners(policy_file, checked.note, str(folder / "checkpoint"))
     if session.as_json:
         hashes = {"root": base64s.encode(checked.root), "identity": base64s.encode(checked.identity)}
         write_json({"check": "passed", "origin": checked.origin, "size": checked.size, **hashes,
-                    "time": checked.time, "instructions": checked.instructions, "beyond": checked.beyond})  # fmt: skip
+                    "time": checked.time, "instructions": checked.instructions, "beyond": checked.beyond,
+                    "cosigned": cosigned})  # fmt: skip
         return
     write_facts([
         ("check", "passed"), ("origin", checked.origin), ("identity", base64s.encode(checked.identity)),
         ("entries", checked.size), ("root", base64s.encode(checked.root)), ("last entry", utc(checked.time)),
         ("instructions", f"those of every entry in {private}" if checked.instructions else "not there"),
         ("free texts", f"of {checked.texts} entries" if checked.instructions else ""),
-        ("files beyond the checkpoint", checked.beyond),
+        ("files beyond the checkpoint", checked.beyond), *cosigned_facts(cosigned),
     ])  # fmt: skip
 
 

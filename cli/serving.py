@@ -6,7 +6,7 @@ from collections.abc import Callable
 import click
 
 from cli.errors import CouldNot, Misused
-from cli.options import WRITES, Command, kept_option, pass_session, with_options
+from cli.options import READABLE, WRITES, Command, kept_option, pass_session, with_options
 from cli.output import say
 from cli.session import Session
 from ledger.ambient.settings import Settings
@@ -19,6 +19,7 @@ from ledger.store.database import Store
 @kept_option("--port", type=click.IntRange(0, 65_535), help="Port; 0 takes a free one.")
 @kept_option("--processes", type=click.IntRange(1, 64), help="Processes; more than one on PostgreSQL alone.")
 @kept_option("--threads", type=click.IntRange(1, 1024), help="Threads of each process.")
+@kept_option("--witness-policy", type=READABLE, help="Policy (C2SP tlog-policy) whose witnesses are asked to cosign.")
 @with_options(WRITES)
 @pass_session
 def serve(session: Session) -> None:

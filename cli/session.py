@@ -51,7 +51,8 @@ class Session:
     def of_flags(cls, given: Mapping[str, Any], who: str) -> "Session":
         """The session of a command line; `who` is the command's name. Raises SettingsError."""
         flags = {name: given.get(name) for name in ("url", "ledger", "server", "password_file", "host", "port",
-                                                    "processes", "threads", "keyring", "operator_key")}  # fmt: skip
+                                                    "processes", "threads", "keyring", "operator_key",
+                                                    "witness_policy")}  # fmt: skip
         settings = read_settings(flags, file=given.get("config"))
         return cls(settings, who, bool(given.get("json")), bool(given.get("clock_is_right")))
 
@@ -224,10 +225,10 @@ class Session:
         return self._database().total_movements(wanted, by)
 
     def checkpoint(self) -> bytes:
-        """The latest signed checkpoint."""
+        """The checkpoint that is published: the latest, or with a policy the latest that enough witnesses cosigned."""
         if self.settings.server is not None:
             return self._remote().checkpoint()
-        return self._database().checkpoint()
+        return self._database().published(self.settings.witness_policy)
 
     def entry(self, log_index: int) -> dict[str, Any]:
         """An entry's public lines and proof."""

@@ -1,11 +1,13 @@
 """`comarca verify`: check what was kept, offline."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from cli.errors import CouldNot, Misused, Wrong
+from cli.judging import by_policy, cosigned_facts, cosigners, judge, read_policy, shown_names
 from cli.options import READABLE, Group, pass_session, with_options
 from cli.output import printable, utc, write_facts, write_json
 from cli.session import Session
@@ -26,10 +28,14 @@ def verify() -> None:
 @click.argument("file", type=READABLE)
 @click.option("--origin", required=True, help="The ledger's origin, as its statutes say.")
 @click.option("--identity", required=True, help="The ledger's identity (base64), as its statutes say.")
+@by_policy
 @with_options()
 @pass_session
-def receipt(session: Session, file: Path, origin: str, identity: str) -> None:
+def receipt(session: Session, file: Path, origin: str, identity: str, policy_file: Path | None) -> None:
     """Verify the receipt in FILE with nothing but the ledger's origin and identity; no database, no network.
+
+    With --policy its checkpoint must also be cosigned by witnesses, as that of a receipt fetched some seconds after the
+    entry is.
 
     \b
     Example: comarca verify receipt flour.json --origin ledger.example/solana \\
@@ -39,18 +45,45 @@ def receipt(session: Session, file: Path, origin: str, identity: str) -> None:
     if file.stat().st_size > MOST:
         raise CouldNot(f"{file}: larger than any receipt")
     try:
-        shown = verify_receipt(file.read_bytes(), origin, root)
+        octets = file.read_bytes()
+        shown = verify_receipt(octets, origin, root)
     except ReceiptError as error:
         raise Wrong(f"{file}: not verified: {printable(str(error))}") from error
+    cosigned = cosigners(policy_file, json.loads(octets)["checkpoint"].encode(), str(file))
     if session.as_json:
-        write_json(as_json(shown))
+        write_json({**as_json(shown), "cosigned": cosigned})
         return
     write_facts([
         ("receipt", "verified"), ("log index", shown.log_index), ("time", utc(shown.time)), ("kind", shown.kind),
         ("id", shown.id.hex()), ("signed by", ", ".join(signer.holder.hex() for signer in shown.signers)),
         *(("event", write_event(event)) for event in shown.events), *shown.texts,
         ("checkpoint", f"size {shown.checkpoint.size}, root {base64s.encode(shown.checkpoint.root)}"),
+        *cosigned_facts(cosigned),
     ])  # fmt: skip
+
+
+@verify.command("checkpoint")
+@click.argument("file", type=READABLE)
+@by_policy
+@with_options()
+@pass_session
+def checkpoint(session: Session, file: Path, policy_file: Path | None) -> None:
+    """Verify the checkpoint in FILE by a policy: signed by a log that it names, cosigned by as many of its witnesses as
+    it asks for.
+
+    \b
+    Example: comarca verify checkpoint checkpoint --policy solana.policy
+    """
+    if policy_file is None or not (asked := read_policy(policy_file)).logs:
+        raise Misused("whose checkpoint should it be? Name a policy with the log's line by --policy")
+    verified = judge(asked, file.read_bytes(), str(file))
+    signed = verified.checkpoint
+    if session.as_json:
+        write_json({"verified": True, "origin": signed.origin, "size": signed.size,
+                    "root": base64s.encode(signed.root), "cosigned": shown_names(verified)})  # fmt: skip
+        return
+    write_facts([("checkpoint", "verified"), ("origin", signed.origin), ("entries", signed.size),
+                 ("root", base64s.encode(signed.root)), *cosigned_facts(shown_names(verified))])  # fmt: skip
 
 
 def _identity(text: str) -> bytes:

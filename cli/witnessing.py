@@ -8,11 +8,12 @@ from pathlib import Path
 import click
 
 from cli.errors import CouldNot, Misused
+from cli.judging import read_policy
 from cli.options import FILE, READABLE, Command, pass_session, with_options
 from cli.output import say
 from cli.serving import is_free
 from cli.session import Session
-from ledger.log import keys, policy
+from ledger.log import keys
 from ledger.log.malformed import Malformed
 from ledger.log.policy import Log
 from ledger.signer.keyfile import read_key
@@ -58,14 +59,6 @@ def witness(session: Session, listen: str, key_file: Path, state: Path | None, v
 
     if serve(serving, host, port, announce, session.settings.log) != 0:
         raise CouldNot("the witness could not go on; the lines above say why")
-
-
-def read_policy(file: Path) -> policy.Policy:
-    """The policy in a file; raises Misused."""
-    try:
-        return policy.parse(file.read_bytes())
-    except Malformed as error:
-        raise Misused(f"{file}: {error}") from error
 
 
 def _named(verifier_keys: Sequence[str]) -> list[Log]:

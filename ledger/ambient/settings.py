@@ -47,6 +47,7 @@ class Settings:
     proxies: int = 0
     log: str = "warning"
     processes: int = 1
+    witness_policy: Path | None = None
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def __repr__(self) -> str:
@@ -74,7 +75,7 @@ WHOLE = {
     "proxies": (0, 10),
 }  # least and most; port 0 takes a free one
 LEVELS = ("error", "warning", "info")  # of the log; at info each request has a line
-PATHS = ("operator_key", "operator_key_before", "clerk_key", "keyring", "password_file")
+PATHS = ("witness_policy", "operator_key", "operator_key_before", "clerk_key", "keyring", "password_file")
 
 
 def hide_passwords(address: str) -> str:

@@ -15,6 +15,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from ledger.api.edge import Routes, produces
 from ledger.api.problems import Problem
 from ledger.api.served import all_served
+from ledger.followers.collecting import Watch as OfWitnesses
 from ledger.sequencer.sequencer import Watch
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the library's own name: where several processes count together
@@ -42,6 +43,16 @@ class Metrics:
         )
         self.commit = Histogram("comarca_batch_seconds", "Time of one transaction", ["ledger"], registry=own)
         self.log_size = self._gauge("comarca_log_size", "Entries under a checkpoint", "max")
+        self.published = self._gauge("comarca_published_size", "Entries under the checkpoint that is published", "max")
+        witness = ["ledger", "witness"]
+        self.asked = Counter("comarca_witness_asked", "Answers of witnesses", [*witness, "outcome"], registry=own)
+        self.cosigned = Gauge(
+            "comarca_witness_size",
+            "Entries that a witness has cosigned",
+            witness,
+            registry=own,
+            multiprocess_mode="max",
+        )
         self.streams = self._gauge("comarca_streams", "Streams open", "livesum")
         self.ready = self._gauge("comarca_ready", "1: takes instructions", "min")
 
@@ -63,13 +74,23 @@ def register(app: Flask) -> None:
     app.after_request(_count)
     with app.app_context():
         for one in all_served():
-            one.watch(_watch(metrics, one.name))
+            one.watch(_watch(metrics, one.name), _watch_witnesses(metrics, one.name))
 
 
 def _watch(metrics: Metrics, ledger: str) -> Watch:
     def watch(size: int, seconds: float) -> None:
         metrics.batch.labels(ledger).observe(size)
         metrics.commit.labels(ledger).observe(seconds)
+
+    return watch
+
+
+def _watch_witnesses(metrics: Metrics, ledger: str) -> OfWitnesses:
+    def watch(name: str, outcome: str, size: int) -> None:
+        witness = name.encode(errors="replace").decode()  # any octets may be a name in a policy
+        metrics.asked.labels(ledger, witness, outcome).inc()
+        if outcome == "cosigned":
+            metrics.cosigned.labels(ledger, witness).set(size)
 
     return watch
 
@@ -98,6 +119,7 @@ def show_metrics() -> Response:
     metrics: Metrics = current_app.extensions[EXTENSION]
     for one in all_served():
         metrics.log_size.labels(one.name).set(one.checkpoint()[0])
+        metrics.published.labels(one.name).set(one.published()[0])
         metrics.streams.labels(one.name).set(one.streams.total())
         metrics.ready.labels(one.name).set(one.trouble() is None)
     return Response(metrics.text(), content_type=CONTENT_TYPE_LATEST)

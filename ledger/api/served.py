@@ -8,12 +8,16 @@ from flask import current_app
 
 from ledger.api.problems import Problem
 from ledger.api.turns import waiting
+from ledger.followers.collecting import Collector, Turn
+from ledger.followers.collecting import Watch as OfWitnesses
 from ledger.followers.news import News
 from ledger.intake.submission import Prepared
 from ledger.log import checkpoint
+from ledger.log.policy import Policy
 from ledger.sequencer.sequencer import Logged, Sequencer, Sign, Watch
 from ledger.service.door import Door, no_trouble
 from ledger.service.receipts import Receipts
+from ledger.service.witnessed import published
 from ledger.store import queries
 from ledger.store.database import Store
 from ledger.store.errors import Unavailable
@@ -24,7 +28,8 @@ EXTENSION = "comarca"
 
 
 class Served:
-    """One ledger. Make it in the process that serves it: it starts threads. `close` commits what is waiting."""
+    """One ledger. Make it in the process that serves it: it starts threads. `close` commits what is waiting. With a
+    `policy` its witnesses are asked, by the process whose `turn` it is."""
 
     def __init__(
         self,
@@ -33,6 +38,8 @@ class Served:
         sign: Sign,
         clock: Callable[[], float],
         trouble: Callable[[int], str | None] = no_trouble,
+        policy: Policy | None = None,
+        turn: Turn | None = None,
     ):
         self.store, self.clock = store, clock
         self.ledger_id, self.name, self.origin = head.ledger_id, head.name, head.origin
@@ -43,16 +50,25 @@ class Served:
         self.streams: Counter[bytes] = Counter()  # open now, by holder
         self.receipts = Receipts(store, head.ledger_id)
         self._closed = False
+        self._policy = policy
+        self.collector = None
+        if policy is not None:
+            self.collector = Collector(store, head.ledger_id, policy, self.checkpoint, turn or Turn(), clock)
+            self.collector.start()
 
     def close(self) -> None:
         """Commit and sign what is waiting, then stop."""
         self._closed = True
         self.news.end()
+        if self.collector is not None:
+            self.collector.end()
         self._sequencer.close()
 
-    def watch(self, watch: Watch) -> None:
-        """Tell this of each batch."""
+    def watch(self, watch: Watch, of_witnesses: OfWitnesses) -> None:
+        """Tell these of each batch, and of each answer of a witness."""
         self._sequencer.watch = watch
+        if self.collector is not None:
+            self.collector.watch = of_witnesses
 
     def put(self, items: Sequence[Prepared]) -> list["Future[Logged]"]:
         """Queue verified instructions in this order."""
@@ -67,6 +83,17 @@ class Served:
         if not found:
             raise Unavailable("no checkpoint is signed yet")
         return max(found, key=lambda one: one[0])
+
+    def published(self) -> tuple[int, bytes]:
+        """Size and note of the checkpoint that is published: with a policy, the latest cosigned by enough witnesses."""
+        return published(self.store, self.ledger_id, self._policy, self.checkpoint(), self.clock())
+
+    def covering(self, log_index: int) -> tuple[int, bytes]:
+        """Size and note of the checkpoint to prove an entry by: the published one where it reaches that far, else the
+        newest, which may not either."""
+        newest = self.checkpoint()
+        found = published(self.store, self.ledger_id, self._policy, newest, self.clock())
+        return found if found[0] > log_index else newest
 
     def trouble(self) -> str | None:
         """What keeps this ledger from taking instructions, in words, or None."""

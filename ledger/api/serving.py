@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType, TracebackType
 from typing import Any
@@ -28,10 +29,12 @@ from ledger.api import metrics
 from ledger.api.application import create_app
 from ledger.api.limits import Rate
 from ledger.api.served import Served
+from ledger.followers.collecting import Turn
 from ledger.log import keys
 from ledger.service.signing import signing
+from ledger.service.witnessed import PolicyError, read_policy
 from ledger.signer.signer import SignerRefused, SignsCheckpoints
-from ledger.store import queries
+from ledger.store import cosignatures, queries
 from ledger.store.database import Store
 from ledger.store.engine import parse_url, sqlite_file
 from ledger.store.errors import StoreError, Unavailable
@@ -53,8 +56,8 @@ def serve(
     """Serve the ledgers named by `signers` until a signal stops it; the exit status (0: stopped as told).
 
     `announce` gets the address, such as http://127.0.0.1:8080, once requests are answered; port 0 takes a free one.
-    Raises StoreError or SignerRefused, one line each, where the database, its lock, its projections or the signer do
-    not fit.
+    Raises StoreError, SignerRefused or PolicyError, one line each, where the database, its lock, its projections, the
+    signer or the witnesses' policy do not fit.
     """
     file = sqlite_file(parse_url(settings.url))
     if file is not None and settings.processes > 1:
@@ -62,14 +65,15 @@ def serve(
     check(settings, signers)
     output.to_stderr(settings.log)
     with ExitStack() as stack:
+        turn = Path(stack.enter_context(TemporaryDirectory(prefix="comarca-turn-"))) / "collecting"
         if settings.processes > 1:
             os.environ[metrics.FOLDER] = stack.enter_context(TemporaryDirectory(prefix="comarca-metrics-"))
         lock = stack.enter_context(LockFile(file, "serve")) if file is not None else None
-        return run(Server(settings, signers, clock_is_right, lock, announce))
+        return run(Server(settings, signers, clock_is_right, lock, turn, announce))
 
 
 def check(settings: Settings, signers: Mapping[str, SignsCheckpoints]) -> None:
-    """Refuse, in one line, to serve what would not work: raises StoreError, SignerRefused."""
+    """Refuse, in one line, to serve what would not work: raises StoreError, SignerRefused, PolicyError."""
     store = Store.open(settings.url)
     try:
         if stale := queries.stale_projections(store):
@@ -77,6 +81,9 @@ def check(settings: Settings, signers: Mapping[str, SignsCheckpoints]) -> None:
                              "run `comarca rebuild`")  # fmt: skip
         for name, signer in signers.items():
             _check_signer(store, name, signer)
+            if settings.witness_policy is not None:
+                read_policy(settings.witness_policy, store.head(name).origin)
+                cosignatures.check(store)
     except Unavailable as error:
         raise StoreError(f"{store}: the database does not answer") from error
     finally:
@@ -102,10 +109,11 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         signers: Mapping[str, SignsCheckpoints],
         clock_is_right: bool,
         lock: LockFile | None,
+        turn: Path,
         announce: Callable[[str], None],
     ):
         self._settings, self._signers, self._clock_is_right = settings, signers, clock_is_right
-        self._lock, self._announce = lock, announce
+        self._lock, self._turn, self._announce = lock, turn, announce
         self._opened: Opened | None = None
         super().__init__()
 
@@ -133,8 +141,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def load(self) -> Flask:
         """Open the ledgers in a worker; what keeps it from working is said in one line, and ends the server."""
         try:
-            self._opened = Opened(self._settings, self._signers, self._clock_is_right)
-        except (StoreError, SignerRefused, Unavailable) as error:
+            self._opened = Opened(self._settings, self._signers, self._clock_is_right, self._turn)
+        except (StoreError, SignerRefused, PolicyError, Unavailable) as error:
             print(f"comarca: {error}", file=sys.stderr, flush=True)
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
         rate = Rate(self._settings.rate, self._settings.burst)
@@ -164,8 +172,15 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 class Opened:
     """The ledgers as one process has them open; a context manager, or call `close`."""
 
-    def __init__(self, settings: Settings, signers: Mapping[str, SignsCheckpoints], clock_is_right: bool = False):
+    def __init__(
+        self,
+        settings: Settings,
+        signers: Mapping[str, SignsCheckpoints],
+        clock_is_right: bool = False,
+        turn: Path | None = None,
+    ):
         self.store = Store.open(settings.url)
+        self._policy, self._turn = settings.witness_policy, Turn(turn)
         self.ledgers: list[Served] = []
         try:
             for name, signer in signers.items():
@@ -178,7 +193,8 @@ class Opened:
         head = self.store.head(name)
         guard = ClockGuard(clock_is_right=clock_is_right)
         sign = signing(signer, self.store, head.ledger_id)
-        return Served(self.store, head, sign, time.time, guard.trouble)
+        policy = read_policy(self._policy, head.origin) if self._policy is not None else None
+        return Served(self.store, head, sign, time.time, guard.trouble, policy, self._turn)
 
     def close(self) -> None:
         """Commit and sign what is waiting, give the database back."""

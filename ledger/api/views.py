@@ -165,7 +165,7 @@ def _not_shown(one: Served, log_index: int | None, reader: Reader) -> Problem:
 
 
 def _receipt(one: Served, log_index: int, reader: Reader) -> dict[str, Any] | None:
-    size, note = one.checkpoint()
+    size, note = one.covering(log_index)
     if log_index >= size:
         raise Unavailable("logged, but not signed yet")
     return one.receipts.of([Wanted(log_index, [reader.holder], whole=reader.is_auditor)], note)[0]
@@ -181,7 +181,7 @@ def show_entry(ledger: str, log_index: int) -> Response:
     """An entry's public lines and their proof; to a party, by its token, what is its own as well."""
     one = served(ledger)
     reader = access.reader_if_any(one)
-    size, note = one.checkpoint()
+    size, note = one.covering(log_index)
     found = queries.public_entry(one.store, one.ledger_id, log_index, size)
     if found is None:
         raise Problem("not_found")
@@ -226,6 +226,6 @@ def _public(found: PublicEntry, note: bytes) -> dict[str, Any]:
 @log.response(200, NOTE["schema"], content_type=TEXT, description="A C2SP tlog-checkpoint")
 @produces(TEXT)
 def show_checkpoint(ledger: str) -> Response:
-    """The latest signed checkpoint."""
-    _, note = served(ledger).checkpoint()
+    """The latest signed checkpoint; where witnesses are asked, the latest that enough of them have cosigned."""
+    _, note = served(ledger).published()
     return public(Response(note, content_type=f"{TEXT}; charset=utf-8"))

@@ -95,7 +95,7 @@ class Growth:
     def _latest(self, client: Client, number: int) -> Seen:
         for again in range(number, TRIES):
             try:
-                return self.read(client, client.checkpoint())
+                return self.read(client, client.newest())
             except Malformed:
                 client.wait(again)
             except ServerError as error:

@@ -17,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 from ledger.client.outcomes import Outcome, Unknown, id_of
 from ledger.client.writing import Seed, signature_line
 from ledger.core.words import HolderId
-from ledger.log import instruction
+from ledger.log import consistency, instruction
 
 TRIES = 8
 TIMEOUT_S = 60.0
@@ -98,8 +98,12 @@ class Client:
         return self._origin
 
     def checkpoint(self) -> bytes:
-        """The latest signed checkpoint."""
+        """The published checkpoint, with what witnesses have cosigned."""
         return self.good("GET", f"/{self.ledger}/checkpoint").octets
+
+    def newest(self) -> bytes:
+        """The newest signed checkpoint, which the published one may follow by some seconds; raises ServerError."""
+        return consistency.parse(self.consistency(1)).checkpoint
 
     def tile(self, path: str) -> bytes:
         """The octets of a tile or an entry bundle (`tile/0/000`); raises ServerError."""

@@ -105,12 +105,20 @@ told = Table(
     _key("n", SmallInteger), _column("time", BigInteger),
 )  # fmt: skip
 
+# Cosignatures of witnesses, as they were collected; they can be asked for again (ledger/store/cosignatures.py).
+cosignature = Table(
+    "cosignature", metadata,
+    _key("ledger_id", SmallInteger), _key("size"), _key("name", TEXT), _key("key_id", LargeBinary),
+    _column("line", LargeBinary), _column("time", BigInteger),
+)  # fmt: skip
+
 # What no proof needs, and why. All other tables are the ledger: an audit finds whatever is changed in them.
 FREE: dict[Table, str] = {
     profile: "personal data, corrected and erased; the log has its hash alone, with which what is kept is compared",
     free_text: "personal data, which anyone may lose; the log has its hash alone, with which what is kept is compared",
     token: "a login's, for an hour; it lets someone read, and changes nothing",
     nonce: "a login's, used once; forgotten after minutes",
+    cosignature: "signed by witnesses and verified whenever it is read; what is gone is asked for again",
     told: "how much previews have told a holder, for a day",
 }
 APPEND_ONLY = (entry, tile, checkpoint)
@@ -170,9 +178,10 @@ def create_log_tables(connection: Connection) -> None:
 
 
 def recreate_projections(connection: Connection) -> None:
-    """Drop and make anew the tables of the nouns, and the triggers, which ask one of them; those of the log stay."""
+    """Drop and make anew the tables of the nouns, and the triggers, which ask one of them; those of the log stay, and
+    those that an earlier release did not have come."""
     metadata.drop_all(connection, tables=list(PROJECTIONS.values()))
-    metadata.create_all(connection, tables=list(PROJECTIONS.values()))
+    metadata.create_all(connection)
     for statement in (*_no_guards(connection.dialect), *append_only(connection.dialect)):
         connection.exec_driver_sql(statement)
 

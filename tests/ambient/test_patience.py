@@ -70,7 +70,7 @@ def test_a_client_that_reads_nothing(pair: tuple[PatientSocket, socket.socket]) 
 
 
 def test_a_server_is_patient(house: House) -> None:
-    server = Server(house.settings(), house.signers, False, None, print)
+    server = Server(house.settings(), house.signers, False, None, house.state, print)
     assert server.cfg.worker_class is PatientWorker
     with serving(house) as running:
         address = (str(running.parts.hostname), running.parts.port or 0)

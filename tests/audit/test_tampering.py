@@ -163,7 +163,7 @@ def test_what_no_proof_needs_may_go(pair: Pair) -> None:
 
 def test_what_comes_and_goes_may_change(pair: Pair) -> None:
     damage = Damage(pair.short.store)
-    for table in (schema.token, schema.nonce, schema.told):
+    for table in (schema.token, schema.nonce, schema.told, schema.cosignature):
         row = {column.name: {int: 1, str: "x", bytes: b"x"}[column.type.python_type] for column in table.columns}
         assert damage.change(table, [], [row])
         audit(pair.short.store, pair.short.ledger_id, processes=1)

@@ -108,7 +108,7 @@ def test_a_process_that_lags_behind_is_waited_for(street: Street) -> None:
     bakery = street.member()
     old = street.upstreams[0].served.checkpoint()[1]
     bakery.pay(street.members[1], 1)
-    street.spoil("GET", *[lambda passing: (200, {}, old)] * 3)
+    street.spoil("GET", *[lambda passing: (200, {}, consistency.format(1, [], old))] * 3)
     assert bakery.visit().size == 5
     assert len(street.slept) == 3
 
@@ -145,7 +145,7 @@ def test_a_checkpoint_that_the_operator_has_not_signed(street: Street) -> None:
     bakery = street.member()
     bakery.visit()
     stranger = checkpoint.sign(bytes(32), street.ledger.origin, 9, bytes(32))
-    street.spoil("GET", *[lambda passing: (200, {}, stranger)] * 6)
+    street.spoil("GET", *[lambda passing: (200, {}, consistency.format(1, [], stranger))] * 6)
     with pytest.raises(NotProved, match="no checkpoint"):
         bakery.visit()
     assert bakery.visit().size == 4

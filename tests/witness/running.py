@@ -41,7 +41,7 @@ class Running:
         parts = urlsplit(self.address)
         connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=PATIENCE_S)
         try:
-            connection.request(method, path, body)
+            connection.request(method, path, body, {"Content-Type": "text/plain"} if body is not None else {})
             answer = connection.getresponse()
             return Said(answer.status, answer.read(), answer.headers["Content-Type"])
         finally:
@@ -82,6 +82,13 @@ def _address(process: "subprocess.Popen[str]") -> str:
             return line.partition(" at ")[2].split(" ")[0]
         assert line, said
     raise AssertionError(said)
+
+
+def command(folder: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end."""
+    around = {"COMARCA_PASSWORD_FILE": "password", "PATH": "", "PYTHONPATH": ":".join(sys.path)}
+    words = [*COMMAND, *map(str, arguments)]
+    return subprocess.run(words, cwd=folder, env=around, capture_output=True, text=True, timeout=PATIENCE_S)
 
 
 def make_witness(folder: Path, name: str = "witness.example/w1", file: str = "w1.key") -> str:

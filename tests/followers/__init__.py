@@ -1,0 +1,1 @@
+"""What reads on behind the log."""
