@@ -1,4 +1,4 @@
-"""True receipts of every kind of instruction, for all that verifies receipts."""
+"""Ledgers, and true receipts of every kind of instruction, for all that verifies them."""
 
 import json
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from tests.lived import Lived
 from tests.receipts.example import RECEIPT
 from tests.territory import TerritoryOfTests
 
+LONG = 300  # entries: more than a full tile
 WITH_OLDER = ("transfer", "admit", "set_operator", "recover")
 
 
@@ -59,4 +60,15 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bytes]:
     signed = checkpoint.sign(territory.operator, territory.origin, head.size, head.root)
     receipt = receipt_of(territory.store, territory.ledger_id, paid.log_index, one, signed)
     yield json.dumps(receipt).encode()
+    territory.close()
+
+
+@pytest.fixture(scope="session")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TerritoryOfTests]:
+    """A ledger with a log of LONG entries."""
+    territory = TerritoryOfTests(f"sqlite:///{tmp_path_factory.mktemp('long') / 'ledger.db'}")
+    payer, payee = territory.members(2)
+    territory.send(*(territory.transfer(payer, payee, 1) for _ in range(LONG - 3)))
+    assert territory.door.head().size == LONG
+    yield territory
     territory.close()

@@ -4,7 +4,7 @@ check our proofs, read our logs through their tiles, and refuse what was spoiled
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,12 +17,12 @@ from ledger.log.malformed import Malformed
 from tests.exports.exporting import export
 from tests.lived import Lived
 from tests.log.test_merkle import LEAVES, MOST, SIZES, TREE, node
+from tests.others.conftest import LONG
 from tests.others.golang import Go
 from tests.others.serving import served
 from tests.tables import entries, projected
 from tests.territory import TerritoryOfTests
 
-LONG = 300  # entries: more than a full tile
 Question = dict[str, Any]
 
 
@@ -30,17 +30,6 @@ Question = dict[str, Any]
 def go(tmp_path_factory: pytest.TempPathFactory) -> Go:
     """The counterpart; skips where there is no Go."""
     return Go(tmp_path_factory.mktemp("go"))
-
-
-@pytest.fixture(scope="module")
-def long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TerritoryOfTests]:
-    """A ledger with a log of that many entries."""
-    territory = TerritoryOfTests(f"sqlite:///{tmp_path_factory.mktemp('long') / 'ledger.db'}")
-    payer, payee = territory.members(2)
-    territory.send(*(territory.transfer(payer, payee, 1) for _ in range(LONG - 3)))
-    assert territory.door.head().size == LONG
-    yield territory
-    territory.close()
 
 
 def b64(hashes: list[bytes]) -> list[str]:
