@@ -17,7 +17,7 @@ from ledger.store.database import Store
 @click.command(cls=Command)
 @kept_option("--host", help="Address to listen at.")
 @kept_option("--port", type=click.IntRange(0, 65_535), help="Port; 0 takes a free one.")
-@kept_option("--processes", type=click.IntRange(1, 64), help="Processes; more than one on PostgreSQL alone.")
+@kept_option("--processes", type=click.IntRange(1, 64), help="Processes that talk with clients; one more writes.")
 @kept_option("--threads", type=click.IntRange(1, 1024), help="Threads of each process.")
 @kept_option("--witness-policy", type=READABLE, help="Policy (C2SP tlog-policy) whose witnesses are asked to cosign.")
 @with_options(WRITES)

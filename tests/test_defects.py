@@ -55,7 +55,7 @@ def test_a_defect_in_decide_fails_its_item_alone(
     territory: TerritoryOfTests, monkeypatch: pytest.MonkeyPatch, places: tuple[int, ...]
 ) -> None:
     kind = machine.BY_KIND["transfer"]
-    monkeypatch.setitem(machine.BY_KIND, "transfer", kind._replace(decide=fail_at_marked(kind.decide)))
+    monkeypatch.setitem(machine.BY_RULES["1"], "transfer", kind._replace(decide=fail_at_marked(kind.decide)))
     payer, payee = territory.members(2)
     size = territory.door.head().size
     outcomes = territory.send(*(territory.transfer(payer, payee, MARKED if n in places else n + 1) for n in range(10)))
@@ -79,7 +79,8 @@ def test_the_database_states_the_limits_once_more(territory: TerritoryOfTests, m
     def lawless(state: Any, asked: Any, at: At, signers: Any) -> list[Any]:
         return [Moved(MovementId(at.id, 0), asked.payer, asked.payee, asked.amount, "trade")]
 
-    monkeypatch.setitem(machine.BY_KIND, "transfer", machine.BY_KIND["transfer"]._replace(decide=lawless))
+    kind = machine.BY_KIND["transfer"]
+    monkeypatch.setitem(machine.BY_RULES["1"], "transfer", kind._replace(decide=lawless))
     payer, payee, other = territory.members(3)
     outcomes = territory.send(
         territory.transfer(payer, payee, 1),

@@ -7,6 +7,7 @@ come, and go, at a pace, with some seconds of grace.
 
 import errno
 import os
+import sys
 import time
 from typing import Any
 
@@ -84,7 +85,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
 
 
 class GracefulArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
-    """Every stop is a graceful one; and no signal adds a second writer to a SQLite file."""
+    """Every stop is a graceful one; and no signal makes a second generation of processes."""
 
     def handle_int(self) -> None:
         """Ctrl-C is SIGTERM."""
@@ -96,16 +97,19 @@ class GracefulArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
     handle_hup = handle_ttin = handle_ttou = handle_usr2 = _ignore
 
 
-def run(server: BaseApplication) -> int:
+def run(server: BaseApplication, arbiter: type[GracefulArbiter] = GracefulArbiter) -> int:
     """Run the parent of a server until it ends; its exit status, 0 where it was told to stop. A forked worker leaves by
-    SystemExit through here, and goes on leaving."""
+    SystemExit through here, and at once: what the parent has opened is not the worker's to close."""
     parent = os.getpid()
     try:
-        GracefulArbiter(server).run()
+        arbiter(server).run()
     except SystemExit as ending:
-        if os.getpid() != parent:
-            raise
-        return ending.code if isinstance(ending.code, int) else 0
+        code = ending.code if isinstance(ending.code, int) else 0
+        if os.getpid() == parent:
+            return code
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     return 0
 
 

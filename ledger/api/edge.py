@@ -16,7 +16,7 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import ClientDisconnected
 
 from ledger.api.problems import Problem
-from ledger.api.turns import waiting
+from ledger.api.turns import waiting_for_body
 
 F = TypeVar("F", bound=Callable[..., Any])
 JSON, TEXT, HTML = "application/json", "text/plain", "text/html"
@@ -139,7 +139,7 @@ def body(most: int) -> bytes:
         raise Problem("too_large", most=most)
     request.max_content_length = most + 1  # a stream without a length is cut there, silently
     try:
-        with waiting():  # a client may send as slowly as it likes
+        with waiting_for_body():
             octets = request.get_data(cache=False)
     except (ClientDisconnected, ParseException) as error:
         raise Problem("body_invalid", what="it ended early, or its chunks are not framed right") from error

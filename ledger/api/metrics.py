@@ -74,10 +74,12 @@ def register(app: Flask) -> None:
     app.after_request(_count)
     with app.app_context():
         for one in all_served():
-            one.watch(_watch(metrics, one.name), _watch_witnesses(metrics, one.name))
+            one.watch(counting(metrics, one.name), _watch_witnesses(metrics, one.name))
 
 
-def _watch(metrics: Metrics, ledger: str) -> Watch:
+def counting(metrics: Metrics, ledger: str) -> Watch:
+    """Counts the batches of a ledger."""
+
     def watch(size: int, seconds: float) -> None:
         metrics.batch.labels(ledger).observe(size)
         metrics.commit.labels(ledger).observe(seconds)

@@ -14,7 +14,8 @@ from ledger.followers.news import News
 from ledger.intake.submission import Prepared
 from ledger.log import checkpoint
 from ledger.log.policy import Policy
-from ledger.sequencer.sequencer import Logged, Sequencer, Sign, Watch
+from ledger.sequencer.lines import Line
+from ledger.sequencer.sequencer import Logged, Sequencer, Watch
 from ledger.service.door import Door, no_trouble
 from ledger.service.receipts import Receipts
 from ledger.service.witnessed import published
@@ -28,14 +29,17 @@ EXTENSION = "comarca"
 
 
 class Served:
-    """One ledger. Make it in the process that serves it: it starts threads. `close` commits what is waiting. With a
-    `policy` its witnesses are asked, by the process whose `turn` it is."""
+    """One ledger. Make it in the process that serves it: it starts threads. `close` commits what is waiting.
+
+    `writer` makes what takes its instructions: a sequencer behind this door, or a line to the one of another process.
+    With a `policy` its witnesses are asked, by the process whose `turn` it is.
+    """
 
     def __init__(
         self,
         store: Store,
         head: Head,
-        sign: Sign,
+        writer: Callable[[Door], Sequencer | Line],
         clock: Callable[[], float],
         trouble: Callable[[int], str | None] = no_trouble,
         policy: Policy | None = None,
@@ -45,7 +49,7 @@ class Served:
         self.ledger_id, self.name, self.origin = head.ledger_id, head.name, head.origin
         self._trouble = trouble
         self.door = Door(store, head.ledger_id, clock, trouble)
-        self._sequencer = Sequencer(self.door, sign)
+        self._writer = writer(self.door)
         self.news = News(store, head.ledger_id, lambda: self.checkpoint()[0])
         self.streams: Counter[bytes] = Counter()  # open now, by holder
         self.receipts = Receipts(store, head.ledger_id)
@@ -62,22 +66,24 @@ class Served:
         self.news.end()
         if self.collector is not None:
             self.collector.end()
-        self._sequencer.close()
+        self._writer.close()
 
     def watch(self, watch: Watch, of_witnesses: OfWitnesses) -> None:
-        """Tell these of each batch, and of each answer of a witness."""
-        self._sequencer.watch = watch
+        """Tell these of each batch that is committed here (of others' batches their own process tells), and of each
+        answer of a witness."""
+        if isinstance(self._writer, Sequencer):
+            self._writer.watch = watch
         if self.collector is not None:
             self.collector.watch = of_witnesses
 
     def put(self, items: Sequence[Prepared]) -> list["Future[Logged]"]:
         """Queue verified instructions in this order."""
-        return self._sequencer.put(items)
+        return self._writer.put(items)
 
     def checkpoint(self) -> tuple[int, bytes]:
         """Size and note of the latest checkpoint, ours or another process's; raises Unavailable before the first."""
         known = [queries.latest_checkpoint(self.store, self.ledger_id)]
-        if (latest := self._sequencer.latest) is not None:
+        if (latest := self._writer.latest) is not None:
             known.append((checkpoint.parse(latest).size, latest))
         found = [one for one in known if one is not None]
         if not found:

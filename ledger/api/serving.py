@@ -1,17 +1,21 @@
-"""Serving: the application under gunicorn's threads, started from here and not from a configuration of gunicorn's.
+"""Serving: one process that writes, and as many as wanted that talk with clients.
 
-The parent checks what can be checked, takes the lock of a SQLite file, listens and forks; each worker opens the
-database for itself and has a sequencer of its own. On SQLite there is one worker, as there is one writer. SIGTERM and
-SIGINT stop it alike: no new connections, what is waiting is committed, signed and answered, within STOP_S.
+    talks: the application under gunicorn's threads  --lines-->  writes: a sequencer for each ledger, its signer
+
+Python runs one thread at a time in a process, so whoever commits has one to itself; and SQLite has one writer, however
+many talk. The parent checks what can be checked, takes the lock of a SQLite file, listens and forks them all. SIGTERM
+and SIGINT stop it alike: no new connections, what is waiting is committed, signed and answered, within STOP_S; the
+process that writes ends last. One that ends unasked is started again, and signs what the other has committed.
 """
 
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from multiprocessing.connection import Listener
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType, TracebackType
@@ -20,17 +24,23 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.errors import HaltServer
 
 from ledger.ambient import output
 from ledger.ambient.clock import ClockGuard
-from ledger.ambient.patience import PatientWorker, address_of, run
+from ledger.ambient.patience import GracefulArbiter, PatientWorker, address_of, run
 from ledger.ambient.settings import Settings
 from ledger.api import metrics
 from ledger.api.application import create_app
+from ledger.api.child import Child
 from ledger.api.limits import Rate
 from ledger.api.served import Served
 from ledger.followers.collecting import Turn
 from ledger.log import keys
+from ledger.sequencer import lines
+from ledger.sequencer.lines import Line, Lines
+from ledger.sequencer.sequencer import Sequencer
+from ledger.service.door import Door
 from ledger.service.signing import signing
 from ledger.service.witnessed import PolicyError, read_policy
 from ledger.signer.signer import SignerRefused, SignsCheckpoints
@@ -41,6 +51,9 @@ from ledger.store.errors import StoreError, Unavailable
 from ledger.store.lockfile import LockFile
 
 STOP_S = 7  # seconds from the signal until what still runs is ended
+WRITER_STOP_S = 2  # after that, for what was handed over before
+LINE = "line"  # the socket of the process that writes, in a folder of the server's user alone
+TURN = "collecting"  # beside it, a lock: of those that talk one asks the witnesses
 SILENT_S = 60  # seconds without a sign of life after which a worker is ended
 KEEPALIVE_S = 15
 CONNECTIONS = 1000  # open at once, of each worker
@@ -60,16 +73,24 @@ def serve(
     signer or the witnesses' policy do not fit.
     """
     file = sqlite_file(parse_url(settings.url))
-    if file is not None and settings.processes > 1:
-        raise StoreError("a SQLite ledger has one writer: serve it with one process, or keep it in PostgreSQL")
     check(settings, signers)
     output.to_stderr(settings.log)
     with ExitStack() as stack:
-        turn = Path(stack.enter_context(TemporaryDirectory(prefix="comarca-turn-"))) / "collecting"
-        if settings.processes > 1:
-            os.environ[metrics.FOLDER] = stack.enter_context(TemporaryDirectory(prefix="comarca-metrics-"))
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="comarca-")))
+        os.environ[metrics.FOLDER] = str(_made(folder / "metrics"))
         lock = stack.enter_context(LockFile(file, "serve")) if file is not None else None
-        return run(Server(settings, signers, clock_is_right, lock, turn, announce))
+        listener = stack.enter_context(lines.listen(folder / LINE))
+        writer = Child(partial(_write, settings, signers, clock_is_right, listener))
+        stack.callback(writer.stop, WRITER_STOP_S)
+        if not writer.start():
+            return int(Arbiter.WORKER_BOOT_ERROR)
+        server = Server(settings, list(signers), clock_is_right, folder, writer, lock, announce)
+        return run(server, Keeper)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def check(settings: Settings, signers: Mapping[str, SignsCheckpoints]) -> None:
@@ -100,20 +121,84 @@ def _check_signer(store: Store, name: str, signer: SignsCheckpoints) -> None:
     signer.latest()
 
 
+# --- the process that writes
+
+
+def _write(
+    settings: Settings,
+    signers: Mapping[str, SignsCheckpoints],
+    clock_is_right: bool,
+    listener: Listener,
+    ready: Callable[[], None],
+    wait: Callable[[], None],
+) -> None:
+    """Commit and sign what comes over the lines, until it is told to end; then what is still waiting."""
+    try:
+        with Written(settings, signers, clock_is_right) as written:
+            Lines(listener, written.sequencers)
+            ready()
+            wait()
+    except (StoreError, SignerRefused, Unavailable) as error:
+        print(f"comarca: {error}", file=sys.stderr, flush=True)
+
+
+class Written:
+    """The ledgers as the one process has them open that writes; a context manager."""
+
+    def __init__(self, settings: Settings, signers: Mapping[str, SignsCheckpoints], clock_is_right: bool):
+        self.sequencers: dict[str, Sequencer] = {}
+        with ExitStack() as stack:
+            self._store = Store.open(settings.url)
+            stack.callback(self._store.close)
+            counts = metrics.Metrics()
+            for name, signer in signers.items():
+                self.sequencers[name] = stack.enter_context(self._sequencer(name, signer, clock_is_right))
+                self.sequencers[name].watch = metrics.counting(counts, name)
+            self._opened = stack.pop_all()
+
+    def _sequencer(self, name: str, signer: SignsCheckpoints, clock_is_right: bool) -> Sequencer:
+        ledger_id, guard = self._store.head(name).ledger_id, ClockGuard(clock_is_right=clock_is_right)
+        door = Door(self._store, ledger_id, time.time, guard.trouble)
+        return Sequencer(door, signing(signer, self._store, ledger_id))
+
+    def __enter__(self) -> "Written":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.close()
+
+
+# --- the processes that talk
+
+
+class Keeper(GracefulArbiter):
+    """The parent: it sees that all run who are to run, those that talk and the one that writes."""
+
+    def manage_workers(self) -> None:
+        """Start again what has ended unasked."""
+        if not self.app.writer.keep():
+            raise HaltServer("the process that writes could not start again", self.WORKER_BOOT_ERROR)
+        super().manage_workers()
+
+
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """What gunicorn asks of an application: its settings, and in each worker the WSGI callable."""
 
     def __init__(
         self,
         settings: Settings,
-        signers: Mapping[str, SignsCheckpoints],
+        names: Sequence[str],
         clock_is_right: bool,
+        folder: Path,
+        writer: Child,
         lock: LockFile | None,
-        turn: Path,
         announce: Callable[[str], None],
     ):
-        self._settings, self._signers, self._clock_is_right = settings, signers, clock_is_right
-        self._lock, self._turn, self._announce = lock, turn, announce
+        self._settings, self._names, self._clock_is_right = settings, names, clock_is_right
+        self._folder, self.writer = folder, writer
+        self._lock, self._announce = lock, announce
         self._opened: Opened | None = None
         super().__init__()
 
@@ -141,8 +226,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def load(self) -> Flask:
         """Open the ledgers in a worker; what keeps it from working is said in one line, and ends the server."""
         try:
-            self._opened = Opened(self._settings, self._signers, self._clock_is_right, self._turn)
-        except (StoreError, SignerRefused, PolicyError, Unavailable) as error:
+            self._opened = Opened(self._settings, self._names, self._folder, self._clock_is_right)
+        except (StoreError, PolicyError, Unavailable) as error:
             print(f"comarca: {error}", file=sys.stderr, flush=True)
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
         rate = Rate(self._settings.rate, self._settings.burst)
@@ -170,42 +255,27 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
 
 class Opened:
-    """The ledgers as one process has them open; a context manager, or call `close`."""
+    """The ledgers as a process has them open that talks."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        signers: Mapping[str, SignsCheckpoints],
-        clock_is_right: bool = False,
-        turn: Path | None = None,
-    ):
-        self.store = Store.open(settings.url)
-        self._policy, self._turn = settings.witness_policy, Turn(turn)
+    def __init__(self, settings: Settings, names: Sequence[str], folder: Path, clock_is_right: bool):
+        self.store = Store.open(settings.url, copies_back=False)
+        self._policy, self._turn = settings.witness_policy, Turn(folder / TURN)
         self.ledgers: list[Served] = []
         try:
-            for name, signer in signers.items():
-                self.ledgers.append(self._open(name, signer, clock_is_right))
+            for name in names:
+                self.ledgers.append(self._open(name, folder / LINE, clock_is_right))
         except Exception:
             self.close()
             raise
 
-    def _open(self, name: str, signer: SignsCheckpoints, clock_is_right: bool) -> Served:
-        head = self.store.head(name)
+    def _open(self, name: str, line: Path, clock_is_right: bool) -> Served:
         guard = ClockGuard(clock_is_right=clock_is_right)
-        sign = signing(signer, self.store, head.ledger_id)
+        head = self.store.head(name)
         policy = read_policy(self._policy, head.origin) if self._policy is not None else None
-        return Served(self.store, head, sign, time.time, guard.trouble, policy, self._turn)
+        return Served(self.store, head, lambda _: Line(line, name), time.time, guard.trouble, policy, self._turn)
 
     def close(self) -> None:
-        """Commit and sign what is waiting, give the database back."""
+        """Give the lines and the database back."""
         for served in self.ledgers:
             served.close()
         self.store.close()
-
-    def __enter__(self) -> "Opened":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

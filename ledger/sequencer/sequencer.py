@@ -13,9 +13,10 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from typing import NamedTuple
+from contextlib import contextmanager
+from typing import NamedTuple, Protocol
 
 from ledger.intake.submission import Prepared
 from ledger.log import checkpoint
@@ -35,11 +36,21 @@ class Logged(NamedTuple):
     checkpoint: bytes
 
 
+class Promise(Protocol):
+    """Where an item's answer goes; a Future is one."""
+
+    def set_result(self, logged: Logged, /) -> None:
+        """The item has been answered."""
+
+    def set_exception(self, error: Exception, /) -> None:
+        """Its outcome is unknown."""
+
+
 class Waiting(NamedTuple):
     """An item in the queue; `first` of those that its caller put there together."""
 
     item: Prepared
-    future: "Future[Logged]"
+    promise: Promise
     first: bool
 
 
@@ -48,11 +59,13 @@ class Unsigned(Unavailable):
 
 
 Watch = Callable[[int, float], None]  # told of each batch: how many, and the seconds of its transaction
+Tell = Callable[[bytes | None], None]  # told after each batch that was answered: the latest checkpoint
 Row = tuple[int, bytes, bytes]  # size, root, note
 END = None
 # Seconds of silence after which rows are written by themselves: at once, each lone batch would cost as much again.
 IDLE_S = 0.05
 LINGER_MOST_S = 0.05  # that a batch waits for company
+QUIET_S = 0.01  # without anybody coming, after which it waits no more
 
 
 class Sequencer:
@@ -63,8 +76,9 @@ class Sequencer:
         self._waiting: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._committed: queue.Queue[tuple[list[Waiting], list[Outcome], Head] | None] = queue.Queue(maxsize=2)
         self.watch: Watch = unwatched
+        self._tells: list[Tell] = []
         self._came = self._taken = 0  # callers who have put something in the queue; of these, who are in a batch
-        self._last = (0, 0.0)  # callers and seconds of the last batch
+        self._expected = 0  # callers in the last batch, and those who came while it was committed
         self._signed: deque[Row] = deque()  # checkpoints whose rows are still to be written
         self.latest: bytes | None = None  # the last checkpoint signed here, before its row can be read
         self._lock = threading.Lock()
@@ -89,13 +103,28 @@ class Sequencer:
         futures: list[Future[Logged]] = [Future() for _ in items]
         for future in futures:
             future.set_running_or_notify_cancel()  # what is queued is not cancelled: it may be in the log already
+        self.enqueue(items, futures)
+        return futures
+
+    def enqueue(self, items: Sequence[Prepared], promises: Sequence[Promise]) -> None:
+        """Queue items in this order, each with a promise to be kept by a thread of the sequencer's. Raises Unavailable
+        once it is closed."""
         with self._lock:
             if self._closed:
                 raise Unavailable("the server is stopping; send the same text again in a moment")
             self._came += bool(items)
-            for n, (item, future) in enumerate(zip(items, futures, strict=True)):
-                self._waiting.put(Waiting(item, future, first=n == 0))
-        return futures
+            for n, (item, promise) in enumerate(zip(items, promises, strict=True)):
+                self._waiting.put(Waiting(item, promise, first=n == 0))
+
+    @contextmanager
+    def telling(self, tell: Tell) -> Iterator[None]:
+        """Meanwhile, say when a batch has been answered; and now, how far the log is signed."""
+        self._tells.append(tell)
+        tell(self.latest)
+        try:
+            yield
+        finally:
+            self._tells.remove(tell)
 
     def close(self) -> None:
         """Commit and sign what is waiting, then stop."""
@@ -145,13 +174,16 @@ class Sequencer:
             return self._waiting.get()
 
     def _linger(self) -> None:
-        """Where several callers came together last time, wait a little for as many again, at most as long as that batch
-        took: a batch costs what it costs, however few are in it, and who was answered just now is about to ask for
-        more. Whoever is alone never waits, and neither does a full batch."""
-        callers, seconds = self._last
-        deadline = time.perf_counter() + min(seconds, LINGER_MOST_S)
+        """Where several callers came together last time, wait for as many again: a batch costs what it costs, however
+        few are in it, and who was answered just now is about to ask for more. Not for long, and not once nobody comes
+        any more. Whoever is alone never waits, and neither does a full batch."""
+        callers = self._expected
+        deadline, came = time.perf_counter() + LINGER_MOST_S, -1
         while 1 < callers > self._came - self._taken and self._waiting.qsize() + 1 < self._most:
-            if time.perf_counter() >= deadline:
+            now = time.perf_counter()
+            if came != self._came:
+                came, quiet = self._came, now + QUIET_S
+            if now >= min(quiet, deadline):
                 return
             time.sleep(0.001)
 
@@ -168,10 +200,10 @@ class Sequencer:
             outcomes, head = self._door.submit([waiting.item for waiting in batch], rows)
         except Exception as error:
             self._signed.extendleft(reversed(rows))
-            fail(batch, error)
+            self._fail(batch, error)
             return
-        self._last = callers, time.perf_counter() - began
-        self.watch(len(batch), self._last[1])
+        self._expected = callers + self._came - self._taken
+        self.watch(len(batch), time.perf_counter() - began)
         self._committed.put((batch, outcomes, head))
 
     def _take_rows(self) -> list[Row]:
@@ -195,11 +227,22 @@ class Sequencer:
                 note = self._sign_and_remember(head)
             except Exception as error:
                 logger.exception("no checkpoint for size %d", head.size)
-                fail(batch, Unsigned(f"logged, but no checkpoint could be signed: {error}"))
+                self._fail(batch, Unsigned(f"logged, but no checkpoint could be signed: {error}"))
             else:
                 for waiting, outcome in zip(batch, outcomes, strict=True):
-                    waiting.future.set_result(Logged(outcome, note))
+                    waiting.promise.set_result(Logged(outcome, note))
+                self._tell()
             self._committed.task_done()
+
+    def _fail(self, batch: Sequence[Waiting], error: Exception) -> None:
+        """Answer every waiting caller with the error."""
+        for waiting in batch:
+            waiting.promise.set_exception(error)
+        self._tell()
+
+    def _tell(self) -> None:
+        for tell in tuple(self._tells):
+            tell(self.latest)
 
     def _sign_and_remember(self, head: Head) -> bytes:
         """A checkpoint that covers this head; empty for an empty log, which has none (its genesis was refused)."""
@@ -217,9 +260,3 @@ class Sequencer:
 
 def unwatched(size: int, seconds: float) -> None:
     """Nobody counts."""
-
-
-def fail(batch: Sequence[Waiting], error: Exception) -> None:
-    """Answer every waiting caller with the error."""
-    for waiting in batch:
-        waiting.future.set_exception(error)

@@ -4,22 +4,20 @@ Which key signs is what the log says: the operator's that stands after the last 
 time each one before it, so that a monitor which knows only that one goes on.
 
 A database that holds less than was signed is an old backup, or not the one: nothing is written upon it.
+
+The proof that a signer mostly asks for, from what was signed here last to now, is made of that head's frontier and the
+leaves since; all others of the stored nodes.
 """
 
 from collections.abc import Callable
 from itertools import pairwise
 
-from sqlalchemy import select
-from sqlalchemy.engine import Connection
-
 from ledger.core.days import DAY_S
-from ledger.core.keys import KEYS
 from ledger.log import checkpoint, merkle
 from ledger.signer.signer import SignerRefused, SignsCheckpoints
-from ledger.store import schema
 from ledger.store.database import Store
-from ledger.store.log import Head, nodes, read_head
-from ledger.store.rows import rows_of
+from ledger.store.log import Head, leaf_hashes, nodes, operator_keys, read_head, times_of
+from ledger.store.rows import Rows, rows_of
 
 BOTH_S = 30 * DAY_S  # after a change of the operator's key, both sign
 
@@ -27,51 +25,65 @@ BOTH_S = 30 * DAY_S  # after a change of the operator's key, both sign
 def signing(signer: SignsCheckpoints, store: Store, ledger_id: int) -> Callable[[Head], bytes]:
     """A function from a committed head to a signed checkpoint of it, or of a later one; it raises SignerRefused, and so
     does this already where the database holds less than was signed."""
+    return _Signing(signer, store, ledger_id).sign
 
-    def size() -> int:
-        with store.read() as connection:
-            return read_head(connection, ledger_id).size
 
-    def consistency(old: int, new: int) -> list[bytes]:
-        with store.read() as connection:
-            size = read_head(connection, ledger_id).size
-            if not old <= new <= size:
-                raise SignerRefused(f"a proof from size {old} to {new} was asked for, and the log has {size} entries")
-            return merkle.consistency_path(old, new, nodes(rows_of(connection, ledger_id), new))
+class _Signing:
+    def __init__(self, signer: SignsCheckpoints, store: Store, ledger_id: int):
+        self._signer, self._store, self._ledger_id = signer, store, ledger_id
+        self._last: Head | None = None
+        if latest := signer.latest():
+            self._check_holds(latest, 0)
 
-    def sign(head: Head) -> bytes:
+    def sign(self, head: Head) -> bytes:
+        """A checkpoint that covers this head."""
         if head.root is None:
             raise SignerRefused("the log is empty, and an empty log has no checkpoint")
-        with store.read() as connection:
-            by = operators(connection, ledger_id, head.size, head.time)
-        note = signer.sign(head.size, head.root, by, consistency)
-        _check_holds(note, head.size, size)
+        last = self._last
+        with self._store.read() as connection:
+            rows = rows_of(connection, self._ledger_id)
+            by = operators(rows, head.size, head.time)
+            leaves = leaf_hashes(rows, last.size, head.size) if last is not None and last.size < head.size else []
+
+        def consistency(old: int, new: int) -> list[bytes]:
+            if last is not None and (old, new) == (last.size, head.size) and leaves:
+                frontier = merkle.Frontier.parse(last.size, last.frontier)
+                return merkle.consistency_path(old, new, merkle.nodes_of_batch(frontier, leaves))
+            return self._consistency(old, new)
+
+        note = self._signer.sign(head.size, head.root, by, consistency)
+        self._check_holds(note, head.size)
+        self._last = head
         return note
 
-    if latest := signer.latest():
-        _check_holds(latest, 0, size)
-    return sign
+    def _consistency(self, old: int, new: int) -> list[bytes]:
+        with self._store.read() as connection:
+            size = read_head(connection, self._ledger_id).size
+            if not old <= new <= size:
+                raise SignerRefused(f"a proof from size {old} to {new} was asked for, and the log has {size} entries")
+            return merkle.consistency_path(old, new, nodes(rows_of(connection, self._ledger_id), new))
+
+    def _check_holds(self, note: bytes, known: int) -> None:
+        """Refuse a checkpoint of more than the database holds, of which `known` entries are known. What another process
+        signed is in the database, as it is signed after it is committed."""
+        signed = checkpoint.parse(note).size
+        if signed > known and signed > (there := self._size()):
+            raise SignerRefused(
+                f"{signed} entries are signed, and the database holds {there}: it is an old backup, or another "
+                "database. Nothing is written upon it. Bring the newer one back, or refill this one with "
+                "`comarca log recover` (docs/recovering.md)"
+            )
+
+    def _size(self) -> int:
+        with self._store.read() as connection:
+            return read_head(connection, self._ledger_id).size
 
 
-def _check_holds(note: bytes, known: int, size: Callable[[], int]) -> None:
-    """Refuse a checkpoint of more than the database holds: `known` entries at least, else as many as `size` says. What
-    another process signed is in the database, as it is signed after it is committed."""
-    signed = checkpoint.parse(note).size
-    if signed > known and signed > (there := size()):
-        raise SignerRefused(
-            f"{signed} entries are signed, and the database holds {there}: it is an old backup, or another database. "
-            "Nothing is written upon it. Bring the newer one back, or refill this one with `comarca log recover` "
-            "(docs/recovering.md)"
-        )
-
-
-def operators(connection: Connection, ledger_id: int, size: int, time: int) -> list[bytes]:
+def operators(rows: Rows, size: int, time: int) -> list[bytes]:
     """Who signs the checkpoint of this size, whose last entry has this time: the operator's key that stands there, then
     those that stood until less than 30 days before, latest first."""
-    key, entry = schema.PROJECTIONS[KEYS], schema.entry
-    named = select(key.c.public, entry.c.time).join(
-        entry, (entry.c.ledger_id == key.c.ledger_id) & (entry.c.log_index == key.c.since)
-    )
-    named = named.where(key.c.ledger_id == ledger_id, key.c.holder.is_(None), key.c.since < size)
-    found = [tuple(row) for row in connection.execute(named.order_by(key.c.since.desc()))]
-    return [found[0][0], *(before for (_, until), (before, _) in pairwise(found) if time - until <= BOTH_S)]
+    found = operator_keys(rows, size)
+    if len(found) == 1:  # as it is asked for each batch, and the operator's key changes once in years
+        return [found[0][0]]
+    began = times_of(rows, [since for _, since in found])
+    return [found[0][0], *(before for (_, since), (before, _) in pairwise(found) if time - began[since] <= BOTH_S)]

@@ -108,15 +108,16 @@ class Transaction:
 class Store:
     """An open database. Use `open` or `create`."""
 
-    def __init__(self, url: str):
+    def __init__(self, url: str, copies_back: bool = True):
         self.url = engine.parse_url(url)
-        self.writes: Engine = engine.open_engine(self.url)
+        self.writes: Engine = engine.open_engine(self.url, copies_back=copies_back)
         self.reads: Engine = engine.open_engine(self.url, reads=True)
 
     @classmethod
-    def open(cls, url: str) -> "Store":
-        """The database at this URL; raises StoreError where there is none of ours."""
-        store = cls(url)
+    def open(cls, url: str, copies_back: bool = True) -> "Store":
+        """The database at this URL; raises StoreError where there is none of ours. `copies_back`: it is this process
+        that copies SQLite's WAL into its file."""
+        store = cls(url, copies_back)
         file = engine.sqlite_file(store.url)
         if file is not None and not file.exists():
             raise StoreError(f"{file}: there is no such database; `comarca init` makes one")

@@ -50,11 +50,14 @@ def sqlite_file(url: URL) -> Path | None:
     return Path(str(url.database)) if url.drivername == "sqlite" else None
 
 
-def open_engine(url: URL, reads: bool = False) -> Engine:
-    """An engine for writes, or for reads alone. The database need not exist yet."""
+def open_engine(url: URL, reads: bool = False, copies_back: bool = True) -> Engine:
+    """An engine for writes, or for reads alone. The database need not exist yet. Of several processes that have a
+    SQLite file, one copies its WAL back: the corruption by a reset needs two that do, at the same moment."""
     if url.drivername == "sqlite":
         engine = create_engine(url, connect_args={"isolation_level": None, "check_same_thread": False})
         event.listen(engine, "connect", _set_pragmas)
+        if not copies_back:
+            event.listen(engine, "connect", _leave_the_wal)
         event.listen(engine, "begin", _begin_reading if reads else _begin_writing)
         return engine
     engine = create_engine(url, pool_pre_ping=True, pool_size=10, connect_args={"connect_timeout": 10})
@@ -64,6 +67,10 @@ def open_engine(url: URL, reads: bool = False) -> Engine:
 def _set_pragmas(connection: Any, record: Any) -> None:
     for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _leave_the_wal(connection: Any, record: Any) -> None:
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
 
 
 def _begin_reading(connection: Any) -> None:

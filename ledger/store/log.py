@@ -93,7 +93,7 @@ def _append_tiles(rows: Rows, old: int, leaves: Sequence[bytes]) -> None:
         start = index * tiles.WIDTH
         if level == 0:
             fresh = leaves[max(0, start - old) : start + tiles.WIDTH - old]
-            hashes = [*_leaf_hashes(rows, start, start + tiles.WIDTH - len(fresh)), *fresh]
+            hashes = [*leaf_hashes(rows, start, start + tiles.WIDTH - len(fresh)), *fresh]
         else:
             below = [made.get((level - 1, n)) for n in range(start, start + tiles.WIDTH)]
             stored = iter(_tile_roots(rows, level - 1, start, start + below.count(None)))
@@ -103,7 +103,8 @@ def _append_tiles(rows: Rows, old: int, leaves: Sequence[bytes]) -> None:
         rows.insert("tile", *TILE, [(rows.ledger_id, level, index, octets, root)])
 
 
-def _leaf_hashes(rows: Rows, start: int, end: int) -> list[bytes]:
+def leaf_hashes(rows: Rows, start: int, end: int) -> list[bytes]:
+    """Those of the entries from log index `start` to below `end`."""
     if start == end:
         return []
     sql = (
@@ -123,6 +124,22 @@ def _tile_roots(rows: Rows, level: int, start: int, end: int) -> list[bytes]:
     return [root for (root,) in rows.driver.execute(sql)]
 
 
+def times_of(rows: Rows, indexes: Sequence[int]) -> dict[int, int]:
+    """The times of entries, by log index."""
+    named = ", ".join(map(str, indexes))
+    sql = f'SELECT "log_index", "time" FROM "entry" WHERE "ledger_id" = {rows.ledger_id} AND "log_index" IN ({named})'
+    return dict(rows.driver.execute(sql).fetchall())
+
+
+def operator_keys(rows: Rows, size: int) -> list[tuple[bytes, int]]:
+    """The operator's keys of the log's first `size` entries, the latest first, and where each became live."""
+    sql = (
+        f'SELECT "public", "since" FROM "key" WHERE "ledger_id" = {rows.ledger_id} AND "holder" IS NULL '
+        f'AND "since" < {size} ORDER BY "since" DESC'
+    )
+    return [(bytes(public), since) for public, since in rows.driver.execute(sql)]
+
+
 def nodes(rows: Rows, size: int | None = None) -> tiles.TileNodes:
     """The nodes of the tree (of this size, if it is known), read from full tiles, and at the right edge from leaf
     hashes and the roots of full tiles."""
@@ -139,7 +156,7 @@ def tile_hashes(rows: Rows, level: int, index: int, width: int) -> bytes:
     if width == tiles.WIDTH:
         return _full_tile(rows, level, index)
     if level == 0:
-        return b"".join(_leaf_hashes(rows, start, start + width))
+        return b"".join(leaf_hashes(rows, start, start + width))
     return b"".join(_tile_roots(rows, level - 1, start, start + width))
 
 

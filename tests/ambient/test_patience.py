@@ -4,11 +4,13 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from ledger.ambient import patience
 from ledger.ambient.patience import PatientSocket, PatientWorker, TooSlow
+from ledger.api.child import Child
 from ledger.api.serving import Server
 from tests.api.test_serving import House, house, serving
 
@@ -69,8 +71,8 @@ def test_a_client_that_reads_nothing(pair: tuple[PatientSocket, socket.socket]) 
             ours.sendall(bytes(512))
 
 
-def test_a_server_is_patient(house: House) -> None:
-    server = Server(house.settings(), house.signers, False, None, house.state, print)
+def test_a_server_is_patient(house: House, tmp_path: Path) -> None:
+    server = Server(house.settings(), ["solana"], False, tmp_path, Child(lambda ready, wait: None), None, print)
     assert server.cfg.worker_class is PatientWorker
     with serving(house) as running:
         address = (str(running.parts.hostname), running.parts.port or 0)

@@ -1,6 +1,7 @@
 """A desk for tests: a territory, the application that serves it, and a client for whoever asks."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from flask import Flask
@@ -12,6 +13,7 @@ from ledger.api.served import Served
 from ledger.client.writing import signature_line
 from ledger.core.words import HolderId
 from ledger.log import checkpoint, instruction
+from ledger.sequencer.sequencer import Sequencer
 from ledger.store.log import Head
 from tests.territory import TerritoryOfTests
 
@@ -26,7 +28,9 @@ class Desk:
         self.trouble: str | None = None
         self.broken: Exception | None = None
         door = self.territory.door
-        self.served = Served(self.territory.store, door.head(), self.sign, self.territory.clock, self._why)
+        self.served = Served(
+            self.territory.store, door.head(), partial(Sequencer, sign=self.sign), self.territory.clock, self._why
+        )
         self.app: Flask = create_app([self.served])
         self.client: FlaskClient = self.app.test_client()
         self._nonces = 0

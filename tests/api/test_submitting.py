@@ -2,6 +2,7 @@
 
 import json
 import tracemalloc
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from ledger.core.transfers import Leg, Transfer
 from ledger.core.words import AccountId, Anchor, HolderId, InstructionId, MemberId
 from ledger.log import checkpoint, instruction, keys, merkle
 from ledger.receipts.verifying import verify
+from ledger.sequencer.sequencer import Sequencer
 from tests.api.desk import BASE, Desk, check_problem
 
 NOWHERE = bytes.fromhex("0192f3a87c0b7e1a9d2c4b5a69788796")
@@ -204,7 +206,7 @@ def test_more_refusals(desk: Desk, reason: str) -> None:
 def test_a_genesis_that_contradicts_itself(desk: Desk) -> None:
     other = desk.territory.store.add_ledger("ledger.example/luna")
     head = next(head for head in desk.territory.store.heads() if head.ledger_id == other)
-    served = Served(desk.territory.store, head, desk.sign, desk.territory.clock)
+    served = Served(desk.territory.store, head, partial(Sequencer, sign=desk.sign), desk.territory.clock)
     try:
         every = (("any", Quorum("administrators", 3)),)
         form = desk.territory.genesis_form("{}", origin=head.origin, authority=every)

@@ -4,6 +4,7 @@ import http.client
 import sqlite3
 import threading
 from collections.abc import Callable
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from ledger.api.served import Served
 from ledger.client.admitting import Ledger
 from ledger.client.member import Member
 from ledger.log import checkpoint
+from ledger.sequencer.sequencer import Sequencer
 from ledger.service.door import no_trouble
 from ledger.store.database import Store
 from ledger.store.log import Head
@@ -40,7 +42,7 @@ class Upstream:
     def __init__(self, url: str, clock: Clock):
         self.store = Store.open(url)
         (head,) = self.store.heads()
-        self.served = Served(self.store, head, sign, clock, no_trouble)
+        self.served = Served(self.store, head, partial(Sequencer, sign=sign), clock, no_trouble)
         self._server = make_server("127.0.0.1", 0, create_app([self.served]), threaded=True)
         self.port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()

@@ -1,0 +1,186 @@
+"""Lines between processes: one commits and signs, others talk with clients and hand over what they have verified.
+
+    Line.put -> socket -> Lines -> Sequencer -> one message a batch -> socket -> futures
+
+A server's processes are one program of one user; what goes over a line are pickles of its own values. So the socket
+stands in a folder that nobody else can enter, and no octet of a client's is ever read as a pickle.
+"""
+
+import itertools
+import os
+import pickle
+import queue
+import socket
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from multiprocessing.connection import Client, Connection, Listener
+from pathlib import Path
+from typing import Any
+
+from ledger.intake.submission import Prepared
+from ledger.sequencer.sequencer import Logged, Sequencer
+from ledger.store.errors import Unavailable
+
+BACKLOG = 64  # lines that wait to be answered
+END = None
+Answered = list[tuple[int, "Logged | Exception"]]  # number on the line, outcome
+
+
+def listen(path: Path) -> Listener:
+    """A socket at this path, whose folder must be for this user alone."""
+    return Listener(str(path), "AF_UNIX", backlog=BACKLOG)
+
+
+class Line:
+    """A sequencer in another process, for one ledger. Threads may share it."""
+
+    def __init__(self, path: Path, ledger: str):
+        self._path, self._ledger = path, ledger
+        self._lock = threading.Lock()
+        self._numbers = itertools.count()
+        self._waiting: dict[int, Future[Logged]] = {}
+        self._link: Connection[Any, Any] | None = None
+        self.latest: bytes | None = None
+
+    def put(self, items: Sequence[Prepared]) -> list["Future[Logged]"]:
+        """Queue items in this order; one future each. A future raises Unavailable where the outcome is unknown."""
+        if not items:
+            return []
+        numbered = [(next(self._numbers), item, Future[Logged]()) for item in items]
+        with self._lock:
+            link = self._link or self._open()
+            self._waiting.update((number, future) for number, _, future in numbered)
+            with suppress(OSError):  # the thread that reads meets the end of the line, too, and answers all who wait
+                link.send_bytes(pickle.dumps([(number, item) for number, item, _ in numbered], pickle.HIGHEST_PROTOCOL))
+        return [future for _, _, future in numbered]
+
+    def close(self) -> None:
+        """Hand over nothing more; what waits is answered as unknown."""
+        with self._lock:
+            if self._link is not None:
+                _hang_up(self._link)
+
+    def _open(self) -> "Connection[Any, Any]":
+        try:
+            link: Connection[Any, Any] = Client(str(self._path), "AF_UNIX")
+            link.send_bytes(self._ledger.encode())
+        except OSError as error:
+            raise Unavailable("the process that writes is not there; send the same text again in a moment") from error
+        self._link = link
+        threading.Thread(target=self._read, args=(link,), name="comarca-line", daemon=True).start()
+        return link
+
+    def _read(self, link: "Connection[Any, Any]") -> None:
+        try:
+            while True:
+                answered, self.latest = pickle.loads(link.recv_bytes())
+                for number, outcome in answered:
+                    self._answer(number, outcome)
+        except (OSError, EOFError):
+            self._end(link)
+
+    def _answer(self, number: int, outcome: "Logged | Exception") -> None:
+        future = self._waiting.pop(number)
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
+
+    def _end(self, link: "Connection[Any, Any]") -> None:
+        """The line is cut: nobody here knows what became of what was handed over."""
+        with self._lock:
+            link.close()
+            self._link = None
+            left = list(self._waiting)
+        for number in left:
+            self._answer(number, Unavailable("the process that writes has ended before it answered"))
+
+
+def _hang_up(link: "Connection[Any, Any]") -> None:
+    """End a line that another thread reads from: closing it under that thread could have it read from another file."""
+    with socket.socket(fileno=os.dup(link.fileno())) as end:
+        end.shutdown(socket.SHUT_RDWR)
+
+
+class Lines:
+    """Answers the lines to these sequencers, each in threads of its own, until its process ends."""
+
+    def __init__(self, listener: Listener, sequencers: Mapping[str, Sequencer]):
+        self._listener, self._sequencers = listener, sequencers
+        threading.Thread(target=self._accept, name="comarca-lines", daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            link = self._listener.accept()
+            threading.Thread(target=self._serve, args=(link,), name="comarca-line", daemon=True).start()
+
+    def _serve(self, link: "Connection[Any, Any]") -> None:
+        """Read from a line until its other end is gone; what it has handed over goes on."""
+        answers = _Answers(link)
+        with suppress(OSError, EOFError):
+            sequencer = self._sequencers[link.recv_bytes().decode()]
+            with sequencer.telling(answers.tell):
+                while True:
+                    _enqueue(sequencer, answers, pickle.loads(link.recv_bytes()))
+        answers.end()
+
+
+def _enqueue(sequencer: Sequencer, answers: "_Answers", numbered: list[tuple[int, Prepared]]) -> None:
+    tickets = [_Ticket(answers, number) for number, _ in numbered]
+    try:
+        sequencer.enqueue([item for _, item in numbered], tickets)
+    except Unavailable as error:
+        for ticket in tickets:
+            ticket.set_exception(error)
+        answers.tell(sequencer.latest)
+
+
+class _Answers:
+    """What is to go back over one line: gathered while a batch is answered, sent by a thread of its own, so that a
+    process that does not read keeps nobody waiting."""
+
+    def __init__(self, link: "Connection[Any, Any]"):
+        self._link = link
+        self._gathered: Answered = []
+        self._lock = threading.Lock()
+        self._queue: queue.SimpleQueue[tuple[Answered, bytes | None] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._send, name="comarca-answers", daemon=True).start()
+
+    def add(self, number: int, outcome: "Logged | Exception") -> None:
+        """An outcome, to be sent when the batch has been answered."""
+        with self._lock:
+            self._gathered.append((number, outcome))
+
+    def tell(self, latest: bytes | None) -> None:
+        """A batch has been answered, up to this checkpoint."""
+        with self._lock:
+            gathered, self._gathered = self._gathered, []
+        self._queue.put((gathered, latest))
+
+    def end(self) -> None:
+        """Nobody reads any more."""
+        self._queue.put(END)
+
+    def _send(self) -> None:
+        while (message := self._queue.get()) is not END:
+            with suppress(OSError):  # whoever reads from the line meets its end, too
+                self._link.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
+        self._link.close()
+
+
+class _Ticket:
+    """Stands for a future that waits at the other end of a line."""
+
+    def __init__(self, answers: _Answers, number: int):
+        self._add = partial(answers.add, number)
+
+    def set_result(self, logged: Logged) -> None:
+        """The item has been answered."""
+        self._add(logged)
+
+    def set_exception(self, error: Exception) -> None:
+        """The item was not decided; only what says so in this program's own words is sure to be read there."""
+        self._add(error if isinstance(error, Unavailable) else RuntimeError(f"{type(error).__name__}: {error}"))

@@ -1,0 +1,100 @@
+"""Lines between the process that talks and the one that writes: in order, each its own outcome, none left waiting."""
+
+from collections.abc import Iterator
+from multiprocessing.connection import Listener
+from pathlib import Path
+
+import pytest
+
+from ledger.core.refusals import Refusal
+from ledger.intake.submission import Prepared
+from ledger.log import checkpoint
+from ledger.sequencer.lines import Line, Lines, listen
+from ledger.sequencer.sequencer import Sequencer
+from ledger.service.door import Accepted, ClockTrouble
+from ledger.store.errors import Unavailable
+from ledger.store.log import Head
+from tests.territory import TerritoryOfTests
+
+WAIT_S = 20
+
+
+class Office:
+    """A territory whose sequencer is reached by lines alone."""
+
+    def __init__(self, url: str, folder: Path):
+        self.territory = TerritoryOfTests(url)
+        self.members = self.territory.members(2)
+        self.sequencer = Sequencer(self.territory.door, self._sign)
+        self.path = folder / "line"
+        self.listener = listen(self.path)
+        Lines(self.listener, {"solana": self.sequencer})
+
+    def _sign(self, head: Head) -> bytes:
+        assert head.root is not None
+        return checkpoint.sign(self.territory.operator, head.origin, head.size, head.root)
+
+    def payment(self, amount: int) -> Prepared:
+        prepared = self.territory.door.verify(self.territory.transfer(*self.members, amount))
+        assert isinstance(prepared, Prepared)
+        return prepared
+
+
+@pytest.fixture
+def office(sqlite_url: str, tmp_path: Path) -> Iterator[Office]:
+    office = Office(sqlite_url, tmp_path)
+    yield office
+    office.sequencer.close()
+    office.territory.close()
+
+
+def test_each_gets_its_own_outcome_and_a_checkpoint_that_covers_it(office: Office) -> None:
+    first, second = Line(office.path, "solana"), Line(office.path, "solana")
+    size = office.territory.door.head().size
+    answers = [first.put([office.payment(1), office.payment(10**9)]), second.put([office.payment(2)])]
+    ((accepted, refused), (other,)) = [[future.result(WAIT_S) for future in futures] for futures in answers]
+    assert isinstance(accepted.outcome, Accepted) and isinstance(other.outcome, Accepted)
+    assert {accepted.outcome.log_index, other.outcome.log_index} == {size, size + 1}
+    assert accepted.outcome.row is not None and accepted.outcome.row.log_index == accepted.outcome.log_index
+    assert isinstance(refused.outcome, Refusal) and refused.outcome.reason == "credit_exceeded"
+    assert first.latest is not None and checkpoint.parse(accepted.checkpoint).size > accepted.outcome.log_index
+    first.close()
+    second.close()
+
+
+def test_trouble_keeps_its_words_and_its_type(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = Line(office.path, "solana")
+    monkeypatch.setattr(office.territory.door, "_trouble", lambda last: "the clock has stood still")
+    (future,) = line.put([office.payment(1)])
+    with pytest.raises(ClockTrouble, match="stood still"):
+        future.result(WAIT_S)
+    line.close()
+
+
+def test_a_closed_sequencer_says_so(office: Office) -> None:
+    line, item = Line(office.path, "solana"), office.payment(1)
+    office.sequencer.close()
+    (future,) = line.put([item])
+    with pytest.raises(Unavailable, match="stopping"):
+        future.result(WAIT_S)
+    line.close()
+
+
+def test_whoever_waits_at_a_line_that_is_cut_is_told(office: Office, tmp_path: Path) -> None:
+    silent: Listener = listen(tmp_path / "silent")
+    line = Line(tmp_path / "silent", "solana")
+    (future,) = line.put([office.payment(1)])
+    link = silent.accept()
+    assert link.recv_bytes() == b"solana"
+    link.close()
+    with pytest.raises(Unavailable, match="has ended before it answered"):
+        future.result(WAIT_S)
+    (again,) = line.put([office.payment(1)])  # the next one comes by a new line
+    second = silent.accept()
+    assert second.recv_bytes() == b"solana" and second.recv_bytes()
+    line.close()
+    with pytest.raises(Unavailable):
+        again.result(WAIT_S)
+    silent.close()
+    with pytest.raises(Unavailable, match="not there"):
+        line.put([office.payment(1)])
