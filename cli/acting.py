@@ -1,7 +1,7 @@
 """Write an instruction, have it signed as far as keys are at hand, and send it or hand it on to those who must sign."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from ledger.client.gathering import Gathering, of_draft
 from ledger.client.outcomes import Outcome, Unknown
 from ledger.client.writing import write
 from ledger.core.words import InstructionId
-from ledger.log import keys
+from ledger.log import keys as public_keys
 from ledger.log.instruction import ID
 from ledger.store.errors import Unavailable
 
@@ -47,43 +47,57 @@ def administer(session: Session, kind: str, asked: Any, key_files: Sequence[Path
                also: Sequence[Signing] = ()) -> None:  # fmt: skip
     """Sign an administrators' instruction with the keys at hand; send it, or write it down for the others to sign."""
     gathering = compose(session, kind, asked, GATHER_S, texts, id=id)
+    if session.draft is not None:
+        hand_on(session, session.draft, gathering)
+        return
     mine = administrators_among(session.info, session.keys(key_files), kind)
     finish(session, gathering.signed([*mine, *also]), out)
 
 
 def act(session: Session, kind: str, asked: Any, signers: Sequence[Signing], out: Path | None = None) -> None:
     """Sign a holder's own instruction and send it; or write it down, where a key that must sign is elsewhere."""
+    if session.draft is not None:
+        hand_on(session, session.draft, compose(session, kind, asked, HAND_ON_S))
+        return
     gathering = compose(session, kind, asked, PERSON_S).signed(signers)
     if lacking(session.info, gathering):
         gathering = compose(session, kind, asked, HAND_ON_S).signed(signers)
     finish(session, gathering, out)
 
 
-def administrators_among(info: LedgerInfo, at_hand: Sequence[Signing], kind: str) -> list[Signing]:
+def at_hand(session: Session, key_files: Sequence[Path], holders: Container[bytes]) -> list[Signing]:
+    """The keys at hand of these holders, of each the first; none where only a draft is wanted."""
+    if session.draft is not None:
+        return []
+    found = {key.holder: key for key in reversed(session.keys(key_files)) if key.holder in holders}
+    return list(reversed(found.values()))
+
+
+def administrators_among(info: LedgerInfo, keys: Sequence[Signing], kind: str) -> list[Signing]:
     """Those of these keys that are administrators', as many as this kind needs; of each holder the first."""
-    found = {key.holder: key for key in reversed(at_hand) if key.holder in info.administrators}
+    found = {key.holder: key for key in reversed(keys) if key.holder in info.administrators}
     if not found:
         raise Misused("none of these keys is an administrator's")
-    return [key for key in at_hand if found.get(key.holder) is key][: info.needed(kind)]
+    return list(reversed(found.values()))[: info.needed(kind)]
 
 
 def finish(session: Session, gathering: Gathering, out: Path | None) -> None:
     """Send what is complete; write down what is not, and say who must still sign."""
-    missing = lacking(session.info, gathering)
-    if missing:
-        path = out or Path(f"{gathering.kind}-{id_text(gathering)}.note")
-        keep(path, gathering)
-        _hand_on(session, path, gathering, missing)
+    if lacking(session.info, gathering):
+        hand_on(session, out, gathering)
         return
     show(session, send(session, gathering))
 
 
-def _hand_on(session: Session, path: Path, gathering: Gathering, missing: Sequence[str]) -> None:
+def hand_on(session: Session, out: Path | None, gathering: Gathering) -> None:
+    """Write an instruction to a new file, and say who must still sign it."""
+    path, missing = out or Path(f"{gathering.kind}-{id_text(gathering)}.note"), lacking(session.info, gathering)
+    keep(path, gathering)
     if session.as_json:
-        write_json({"id": id_text(gathering), "status": "unsigned", "file": str(path), "missing": list(missing)})
+        write_json({"id": id_text(gathering), "status": "unsigned", "file": str(path), "missing": missing})
     else:
         write_facts([("file", path), ("kind", gathering.kind), ("id", id_text(gathering))])
-    say(f"Not sent yet. Still to sign: {'; '.join(missing)}.")
+    say(f"Not sent yet. Still to sign: {'; '.join(missing) or 'whoever must'}.")
     say(f"Each signs with: comarca sign {path} --key FILE; then: comarca submit {path}")
 
 
@@ -143,7 +157,7 @@ def _with_key_id(details: Mapping[str, Any], info: LedgerInfo | None) -> Mapping
     """The details of a refusal with the ID of a key in its place, by which `comarca key list` names it."""
     if info is None or not {"holder", "key"} <= details.keys():
         return details
-    public = keys.decode(details["key"])
+    public = public_keys.decode(details["key"])
     return {**details, "key": info.key_id(bytes.fromhex(details["holder"]), public)}
 
 

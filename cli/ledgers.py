@@ -13,10 +13,12 @@ from ledger.files.amounts import decimal_text, minor_units
 from ledger.log import base64s, keys
 from ledger.store.queries import Info
 
+OFFICES = ("administrators", "operator", "clerk")
+
 
 class LedgerInfo(NamedTuple):
     """What anyone may know of a ledger. `policies`: feature to {body, since}; `time`: of the last entry, RFC 3339;
-    `utc_offset` in minutes."""
+    `utc_offset` in minutes; `since`: the log index at which each of OFFICES was last filled."""
 
     name: str
     origin: str
@@ -31,6 +33,8 @@ class LedgerInfo(NamedTuple):
     policies: Mapping[str, Mapping[str, Any]]
     verifier_keys: tuple[str, ...]
     utc_offset: int
+    clerk: bytes
+    since: Mapping[str, int]
 
     @property
     def anchor(self) -> Ledger:
@@ -74,7 +78,7 @@ def of_info(info: Info) -> LedgerInfo:
         head.name, head.origin, head.identity or b"", head.size, utc(head.time), ledger.unit_code, ledger.unit_scale,
         parity[0] if parity else None, tuple(bytes.fromhex(id) for id in json.loads(ledger.administrators)),
         json.loads(ledger.authority), policies, (keys.vkey(head.origin, ledger.operator),),
-        ledger.utc_offset,
+        ledger.utc_offset, ledger.clerk, {office: getattr(ledger, f"{office}_since") for office in OFFICES},
     )  # fmt: skip
 
 
@@ -85,5 +89,6 @@ def of_described(found: Mapping[str, Any]) -> LedgerInfo:
         found["name"], found["origin"], base64s.decode(found["identity"], 32), found["log_size"], found["time"],
         unit["code"], unit["scale"], unit["parity"][0] if unit["parity"] else None,
         tuple(bytes.fromhex(id) for id in found["administrators"]), found["authority"], found["policies"],
-        tuple(found["verifier_keys"]), found["utc_offset"],
+        tuple(found["verifier_keys"]), found["utc_offset"], bytes.fromhex(found["clerk"]),
+        {office: found[f"{office}_since"] for office in OFFICES},
     )  # fmt: skip

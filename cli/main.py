@@ -7,6 +7,7 @@ from cli.auditing import audit, rebuild
 from cli.configuring import config
 from cli.demo import demo
 from cli.doctor import doctor
+from cli.drafting import draft
 from cli.exporting import check_log, export
 from cli.grants import grant
 from cli.holders import holder
@@ -17,6 +18,7 @@ from cli.keys import key
 from cli.logs import log
 from cli.members import member
 from cli.movements import movement
+from cli.offices import administrators, clerk, operator
 from cli.options import Group, with_options
 from cli.papers import sign, submit
 from cli.paying import cancel, pay
@@ -28,8 +30,9 @@ from cli.serving import serve
 from cli.verifying import verify
 from cli.witnessing import witness
 
-COMMANDS = (init, serve, demo, key, holder, member, account, movement, policy, pay, cancel, grant, recovery, profile,
-            text, erase, sign, submit, import_, log, verify, audit, rebuild, doctor, config, witness)  # fmt: skip
+COMMANDS = (init, serve, demo, key, holder, member, account, movement, policy, pay, cancel, grant, recovery,
+            administrators, operator, clerk, profile, text, erase, draft, sign, submit, import_, log, verify, audit,
+            rebuild, doctor, config, witness)  # fmt: skip
 
 
 @click.group(cls=Group)

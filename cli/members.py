@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from cli.acting import administer, parse_id
+from cli.acting import administer, at_hand, parse_id
 from cli.errors import Misused, Wrong
 from cli.naming import newcomer
 from cli.options import FILE, GATHERS, SIGNS, WRITES, Group, pass_session, with_options
@@ -64,7 +64,7 @@ def admit(session: Session, class_: str, member_key: Path | None, holder: str | 
         if member_key or holder or public_key:
             raise Misused("a member under custody has no key yet: leave --member-key, --holder and --public-key out")
         acts = HolderId(parse_id(custodian, "--custodian"))
-        also = [key for key in session.keys(key_files) if key.holder == acts]
+        also = at_hand(session, key_files, [acts])
         asked = Admit(class_, _facts(given), custodian=acts)
         administer(session, "admit", asked, key_files, out, texts=texts, also=also)
         return

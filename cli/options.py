@@ -62,6 +62,7 @@ SIGNS = (
 )  # fmt: skip
 GATHERS = (
     click.option("--out", type=FILE, help="Where to put the text if signatures are missing."),
+    kept_option("--draft", type=FILE, help="Write the text there, signed by nobody yet, and send nothing."),
 )  # fmt: skip
 
 

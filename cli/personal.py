@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from cli.acting import administer, parse_id
+from cli.acting import administer, at_hand, parse_id
 from cli.direct import Direct
 from cli.errors import Misused, Wrong
 from cli.options import FILE, GATHERS, SIGNS, WRITES, Command, Group, pass_session, with_options
@@ -187,7 +187,7 @@ def erase(session: Session, auditor: str, reason: str, indexes: tuple[int, ...],
     found = personal.targets(database.store, database.ledger_id, named)
     if missing := set(named) - {target.log_index for target in found}:
         raise Wrong(f"the log has no entry {min(missing)}")
-    also = [key for key in session.keys(key_files) if key.holder == who]
+    also = at_hand(session, key_files, [who])
     say(f"{len(found)} entries, from {found[0].log_index} to {found[-1].log_index}")
     administer(session, "erase", Erase(who, tuple(found), b""), key_files, out, texts={"reason": reason}, also=also)
 

@@ -39,8 +39,10 @@ class Signing(NamedTuple):
 class Session:
     """A context manager: what it opened is closed with it."""
 
-    def __init__(self, settings: Settings, who: str = "command", as_json: bool = False, clock_is_right: bool = False):
+    def __init__(self, settings: Settings, who: str = "command", as_json: bool = False, clock_is_right: bool = False,
+                 draft: Path | None = None):  # fmt: skip
         self.settings, self.as_json, self.clock_is_right = settings, as_json, clock_is_right
+        self.draft = draft  # where to write the text, unsigned, instead of signing and sending it
         self.who = who
         self._passwords: dict[Path, bytes] = {}
         self._direct: Direct | None = None
@@ -54,7 +56,8 @@ class Session:
                                                     "processes", "threads", "keyring", "operator_key",
                                                     "witness_policy")}  # fmt: skip
         settings = read_settings(flags, file=given.get("config"))
-        return cls(settings, who, bool(given.get("json")), bool(given.get("clock_is_right")))
+        return cls(settings, who, bool(given.get("json")), bool(given.get("clock_is_right")),
+                   given.get("draft"))  # fmt: skip
 
     def __enter__(self) -> "Session":
         return self
