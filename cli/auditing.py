@@ -8,8 +8,10 @@ import click
 from cli.cosigning import Auditor
 from cli.direct import Direct
 from cli.errors import Misused
-from cli.options import FILE, Command, pass_session, with_options
+from cli.exporting import THERE
+from cli.options import FILE, READABLE, Command, pass_session, with_options
 from cli.output import progress, utc, write_facts, write_json
+from cli.outside import from_outside
 from cli.session import Session
 from ledger.audit.auditing import Passed
 from ledger.audit.auditing import audit as run_audit
@@ -26,19 +28,34 @@ from ledger.store.lockfile import LockFile
 @click.option("--sign", "key_file", type=FILE, metavar="KEY", help="If nothing is wrong, cosign the last checkpoint "
               "with this key.")  # fmt: skip
 @click.option("--out", type=FILE, help="Where to put the cosigned checkpoint.")
+@click.option("--export", "folder", type=THERE, metavar="DIR", help="Audit this public log instead, with what a member "
+              "holds.")  # fmt: skip
+@click.option("--identity", metavar="ROOT", help="With --export: the ledger's identity, from the statutes.")
+@click.option("--verifier-key", metavar="KEY", help="With --export: the operator's, where it is not the first one.")
+@click.argument("held", metavar="[FILE]...", type=READABLE, nargs=-1)
 @with_options()
 @pass_session
-def audit(session: Session, key_file: Path | None, out: Path | None) -> None:
+def audit(session: Session, key_file: Path | None, out: Path | None, folder: Path | None, identity: str | None,
+          verifier_key: str | None, held: tuple[Path, ...]) -> None:  # fmt: skip
     """Verify every signature, hash, limit, sum and authority of the log, decide everything again, and compare every
     table with replay. Exit code 0: nothing is wrong; 1: the first fault is named; 3: it could not be done.
 
     An auditor signs what was found with a key made by `key new --witness`, whose state remembers what it signed last: a
     log that does not go on from there is not signed.
 
+    A member needs no database: with --export the public log (`log export`) is checked, and each FILE, a receipt or the
+    member's own export (`member export`), compared with it; what that proves is said, and what it does not.
+
     \b
     Example: comarca audit
              comarca audit --sign vera.key --out audited.checkpoint
+             comarca audit --export ./log --identity SYYjE+J+Fp7bwO0mUFtm6yNTL5yrMZ4KUJ3VpN2fRcI= flour.json mine.json
     """
+    if folder is not None:
+        from_outside(session, folder, identity, verifier_key, held)
+        return
+    if held or identity or verifier_key:
+        raise Misused("files are compared with a public log: name its folder by --export, and the ledger's --identity")
     if out is not None and key_file is None:
         raise Misused("--out is for the cosigned checkpoint: whose signature? Name a key by --sign")
     if out is not None and out.exists():

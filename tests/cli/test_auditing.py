@@ -63,3 +63,21 @@ def test_keys_and_files_that_are_none_for_this(audited: House) -> None:
     assert "name another file" in audited.bad(2, "audit", "--sign", "vera.key", "--out", "password")
     Path("vera.state").unlink()
     assert "state is missing" in audited.bad(3, "audit", "--sign", "vera.key")
+
+
+def test_a_member_audits_from_outside(audited: House) -> None:
+    mill, shop = audited.holder("mill"), audited.holder("shop")
+    audited.good("log", "entry", 3, "--receipt", "paid.json", "--holder", mill)
+    audited.good("member", "export", shop, "--out", "mine.json")
+    audited.good("log", "export", "log")
+    outside = ("audit", "--export", "log", "--identity", audited.json("log", "size")["identity"])
+    said = audited.good(*outside, "paid.json", "mine.json", "--url", "sqlite:///absent.db")
+    assert f"account {shop}\tits balance -100 is the sum of 1 movements, of which receipts prove 1" in said
+    assert "not proved\tthat these receipts are all" in said
+    found = audited.json(*outside, "paid.json")
+    assert (found["audit"], found["size"], found["receipts"], found["balances"]) == ("passed", 4, 1, [])
+    Path("paid.json").write_text(Path("paid.json").read_text().replace('"log_index": 3', '"log_index": 2'))
+    assert "not verified" in audited.bad(1, *outside, "paid.json")
+    assert "neither a receipt nor a member's export" in audited.bad(2, *outside, "password")
+    assert "name the ledger's --identity" in audited.bad(2, "audit", "--export", "log", "mine.json")
+    assert "name its folder by --export" in audited.bad(2, "audit", "mine.json")
