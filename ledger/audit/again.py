@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from ledger.audit.evidence import Evidence
+from ledger.audit.evidence import Evidence, read_events
 from ledger.audit.fault import Fault, at_entry
 from ledger.audit.tree import Tree
 from ledger.core import machine
@@ -22,7 +22,7 @@ from ledger.core.machine import NOUNS, Repeat, Verified
 from ledger.core.refusals import Refusal
 from ledger.core.state import NotLoaded, Noun, State
 from ledger.core.words import At
-from ledger.rebuild.replay import at_of, evolve, references
+from ledger.rebuild.replay import at_of, evolve
 from ledger.store import schema
 from ledger.store.errors import StoreError, Unbalanced
 from ledger.store.log import EntryRow
@@ -53,8 +53,6 @@ class Again:
 
     def _state(self, start: int, evidence: Sequence[Evidence]) -> State:
         wanted = machine.footprints(found.instruction for found in evidence if found.instruction is not None)
-        for noun, key in references(event for found in evidence for event in found.events):
-            wanted[noun][key] = None
         state = State(NOUNS)
         for noun, keys in wanted.items():
             state.rows[noun] = self._load(noun, list(keys), start)
@@ -62,12 +60,14 @@ class Again:
 
     def _enter(self, state: State, row: EntryRow, found: Evidence, start: int) -> None:
         at = at_of(row)
-        if found.instruction is not None:
+        if found.instruction is None:
+            events = read_events(at.log_index, found.events)
+        else:
             instruction = found.instruction._replace(anchor=self._answer(found))
-            self._compare(self._decide(state, instruction, at, start), found, at)
-        for event in found.events:
+            events = _compared(self._decide(state, instruction, at, start), found, at)
+        for event in events:
             evolve(self._replayed, state, event, at)
-        check_limits(state, found.events, at)
+        check_limits(state, events, at)
         state.rows[LOGGED][at.id] = Logged(at.id, at.log_index, row.text_hash, row.kind, row.time)
         self._tree.grow(row.leaf_hash)
 
@@ -77,16 +77,6 @@ class Again:
             return "true"
         root = self._tree.root_at(found.anchor.size)
         return "ahead" if root is None else "true" if root == found.anchor.root else "wrong"
-
-    def _compare(self, outcome: machine.Outcome, found: Evidence, at: At) -> None:
-        if isinstance(outcome, Refusal):
-            if (rules := _unknown_rules(found.events)) is not None:
-                raise StoreError(f"entry {at.log_index}: {machine.UnknownRules(rules)}")
-            raise at_entry(at.log_index, f"decided again, it is refused: {outcome.reason} {dict(outcome.details)}")
-        if isinstance(outcome, Repeat):
-            raise at_entry(at.log_index, f"its id is in the log already, at {outcome.log_index}")
-        if _typed(outcome) != _typed(found.events):
-            raise at_entry(at.log_index, "its events are not those that its instruction comes to")
 
     def _decide(self, state: State, instruction: Verified, at: At, start: int) -> machine.Outcome:
         while True:
@@ -113,6 +103,20 @@ class Again:
         return found
 
 
+def _compared(outcome: machine.Outcome, found: Evidence, at: At) -> list[Any]:
+    """The events that were decided again, if they are to the octet those that stand in the log; raises Fault."""
+    if isinstance(outcome, list) and [machine.write_event(event).encode() for event in outcome] == found.events:
+        return outcome
+    logged = read_events(at.log_index, found.events)
+    if isinstance(outcome, Repeat):
+        raise at_entry(at.log_index, f"its id is in the log already, at {outcome.log_index}")
+    if not isinstance(outcome, Refusal):
+        raise at_entry(at.log_index, "its events are not those that its instruction comes to")
+    if (rules := _unknown_rules(logged)) is not None:
+        raise StoreError(f"entry {at.log_index}: {machine.UnknownRules(rules)}")
+    raise at_entry(at.log_index, f"decided again, it is refused: {outcome.reason} {dict(outcome.details)}")
+
+
 def _unknown_rules(events: Iterable[Any]) -> str | None:
     """The number of rules that events set and this release does not know: it cannot tell whether they are right."""
     for event in events:
@@ -136,8 +140,3 @@ def check_limits(state: State, events: Iterable[Any], at: At) -> None:
             raise at_entry(at.log_index, f"account {id.hex()} is below its floor: {account.balance}")
         if change > 0 and account.balance > account.ceiling:
             raise at_entry(at.log_index, f"account {id.hex()} is above its ceiling: {account.balance}")
-
-
-def _typed(events: Sequence[Any]) -> list[tuple[type, Any]]:
-    """Events with their kinds: tuples of two kinds may be equal."""
-    return [(type(event), event) for event in events]

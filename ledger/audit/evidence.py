@@ -13,13 +13,12 @@ from typing import Any, NamedTuple
 
 from ledger.audit.fault import Fault, at_entry
 from ledger.core.forms import BadForm
-from ledger.core.machine import Verified
+from ledger.core.machine import Verified, read_event
 from ledger.core.refusals import Refusal
 from ledger.core.words import Anchor
 from ledger.intake.submission import verify
 from ledger.log import base64s, checkpoint, entry, keys, salted
 from ledger.log.malformed import Malformed
-from ledger.rebuild.replay import events_of
 from ledger.store.log import EntryRow
 
 # In a canonical object "anchor" stands before every field that could hold another of this name.
@@ -33,11 +32,12 @@ CheckpointRow = tuple[int, bytes, bytes]  # size, root, note
 
 
 class Evidence(NamedTuple):
-    """What an entry's octets prove: the verified instruction (None: it was erased), its anchor, and the events."""
+    """What an entry's octets prove: the verified instruction (None: it was erased), its anchor, and its events, as the
+    JSON that stands on their lines."""
 
     instruction: Verified | None
     anchor: Anchor | None
-    events: list[Any]
+    events: list[bytes]
 
 
 class Examined(NamedTuple):
@@ -116,11 +116,19 @@ def _check_hashes(row: EntryRow) -> None:
         raise at_entry(row.log_index, "the leaf hash is not that of time, note and events")
 
 
-def _events(row: EntryRow) -> list[Any]:
+def _events(row: EntryRow) -> list[bytes]:
     try:
-        return events_of(row)
-    except (BadForm, Malformed) as error:
+        return [salted.split(line)[1] for line in row.event_lines.split(b"\n")]
+    except Malformed as error:
         raise at_entry(row.log_index, f"an event line is not one: {error}") from error
+
+
+def read_events(log_index: int, events: Sequence[bytes]) -> list[Any]:
+    """The events of an entry; raises Fault."""
+    try:
+        return [read_event(octets) for octets in events]
+    except BadForm as error:
+        raise at_entry(log_index, f"an event line is not one: {error}") from error
 
 
 def examine_checkpoints(rows: Sequence[CheckpointRow], origin: str, operators: Sequence[Operator]) -> dict[int, Fault]:
