@@ -15,9 +15,10 @@ from cli.output import write_json, write_table
 from cli.session import Session
 from ledger.ambient.clock import ClockGuard
 from ledger.log import checkpoint
+from ledger.service.witnessed import PolicyError, latest_met, read_policy
 from ledger.signer.keyfile import KeyFileError, check_mode
 from ledger.signer.signer import SignerRefused
-from ledger.store import queries
+from ledger.store import cosignatures, queries
 from ledger.store.database import Store
 from ledger.store.engine import SQLITE_FIXED, parse_url, sqlite_file
 from ledger.store.errors import StoreError, Unavailable
@@ -106,6 +107,21 @@ def _ledger(session: Session, store: Store) -> Iterator[Finding]:
     yield Finding("clock", "wrong" if trouble else "ok", trouble or "fits the log")
     yield _checked("operator's key", lambda: _operator(session, head, info.ledger.operator))
     yield _checked("signer", lambda: _signer(session, head))
+    if session.settings.witness_policy is not None:
+        yield _witnesses(session.settings.witness_policy, store, head)
+
+
+def _witnesses(file: Path, store: Store, head: Head) -> Finding:
+    """Whether the policy can be asked by, and how far its witnesses have come."""
+    try:
+        asked = read_policy(file, head.origin)
+        cosignatures.check(store)
+    except (PolicyError, StoreError) as error:
+        return Finding("witnesses", "wrong", str(error))
+    met = latest_met(store, head.ledger_id, asked)
+    if met is None:
+        return Finding("witnesses", "note", f"{file}: no checkpoint meets it yet; /metrics says who answers what")
+    return Finding("witnesses", "ok", f"{file}: met up to size {met.size} of {head.size}")
 
 
 def _checked(what: str, look: Callable[[], str]) -> Finding:

@@ -58,7 +58,6 @@ class Served:
         self.collector = None
         if policy is not None:
             self.collector = Collector(store, head.ledger_id, policy, self.checkpoint, turn or Turn(), clock)
-            self.collector.start()
 
     def close(self) -> None:
         """Commit and sign what is waiting, then stop."""
@@ -75,6 +74,11 @@ class Served:
             self._writer.watch = watch
         if self.collector is not None:
             self.collector.watch = of_witnesses
+
+    def collect(self) -> None:
+        """Ask the policy's witnesses from now on; once is enough."""
+        if self.collector is not None:
+            self.collector.start()
 
     def put(self, items: Sequence[Prepared]) -> list["Future[Logged]"]:
         """Queue verified instructions in this order."""

@@ -231,7 +231,10 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             print(f"comarca: {error}", file=sys.stderr, flush=True)
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
         rate = Rate(self._settings.rate, self._settings.burst)
-        return create_app(self._opened.ledgers, self._settings.streams, rate, self._settings.proxies)
+        app = create_app(self._opened.ledgers, self._settings.streams, rate, self._settings.proxies)
+        for served in self._opened.ledgers:
+            served.collect()
+        return app
 
     def _ready(self, worker: Any) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent passes it on

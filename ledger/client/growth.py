@@ -16,7 +16,9 @@ from ledger.core.forms import BadForm
 from ledger.core.ledgers import LedgerOpened
 from ledger.core.machine import FORMS
 from ledger.log import base64s, checkpoint, consistency, entry, instruction, merkle
+from ledger.log import policy as policies
 from ledger.log.malformed import Malformed
+from ledger.log.policy import Policy, Verified
 
 TRIES = 6  # a server of several processes may take a moment to know what another has signed
 
@@ -78,6 +80,20 @@ class Growth:
             self._prove(client, known, shown)
             if shown.size < known.size or self.memory.swap(known, shown):
                 return
+
+    def witnessed(self, client: Client, policy: Policy) -> Verified:
+        """The published checkpoint, which enough witnesses of a policy cosigned, proved to be of the log remembered.
+        Raises LogBroken, NotProved, WrongLedger, Unknown."""
+        try:
+            note = client.checkpoint()
+            verified = policies.verify(policy, note)
+            shown = self.read(client, note)
+        except Malformed as error:
+            raise NotProved(f"{client.server}: {error}") from error
+        except ServerError as error:
+            raise open_question(error) from error
+        self.prove(client, shown)
+        return verified
 
     def read(self, client: Client, note: bytes) -> Seen:
         """A checkpoint, if the operator of this ledger has signed it; raises Malformed, WrongLedger, NotProved."""

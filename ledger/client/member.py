@@ -35,6 +35,7 @@ from ledger.core.transfers import Leg, Transfer, TransferMany
 from ledger.core.words import AccountId, HolderId, InstructionId, Legs
 from ledger.log.instruction import ID
 from ledger.log.malformed import Malformed
+from ledger.log.policy import Policy, Verified
 
 __all__ = [
     "Answer", "Ledger", "LogBroken", "LogForked", "LogShrunk", "Member", "MemoryFileError", "Movement", "NotProved",
@@ -199,6 +200,12 @@ class Member:
         """Look at the log, and prove that it only grew since the last visit. Raises LogBroken, Unknown, WrongLedger."""
         with self._connections.one() as client:
             return self._growth.visit(client)
+
+    def witnessed(self, policy: Policy) -> Verified:
+        """The published checkpoint, cosigned by enough witnesses of this policy and proved to be of the log that was
+        seen. Raises NotProved where it is not cosigned (yet), LogBroken, Unknown, WrongLedger."""
+        with self._connections.one() as client:
+            return self._growth.witnessed(client, policy)
 
     @property
     def unit(self) -> Unit:

@@ -152,7 +152,9 @@ class Collector:
 
     def _look(self, asked: Asked, standing: "Standing") -> float:
         """Ask a witness for the round's checkpoint, unless it has answered; the seconds until the next look."""
-        target = self._rounds.target() if self._turn.is_ours() else None
+        if not self._turn.is_ours():
+            return PAUSE_S
+        target = self._rounds.target()
         if target is None or target[0] == standing.done:
             return POLL_S
         name, (size, note) = asked.witness.name, target

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ledger.client.member import LogBroken, LogForked, LogShrunk, Member, MemoryFileError, NotProved, Payment
-from ledger.log import base64s, checkpoint, consistency, keys, merkle
+from ledger.log import base64s, checkpoint, consistency, cosignature, keys, merkle, policy
 from tests.client.street import Answer, Passing, Street
 from tests.territory import seed
 
@@ -158,6 +158,37 @@ def test_the_proof_is_of_the_log_since_the_last_visit(street: Street) -> None:
     street.passed.clear()
     bakery.visit()
     assert ("GET", "/solana/consistency?old=4&new=9") in street.passed
+
+
+def by_witness(street: Street, note: bytes) -> bytes:
+    """A checkpoint, cosigned by the witness `w1`."""
+    text = checkpoint.parse(note).text
+    return note + cosignature.make(seed("w1"), "witness.example/w1", text, 1_795_000_000).encode() + b"\n"
+
+
+def test_what_witnesses_cosigned(street: Street) -> None:
+    """The witness cosigned what was published while a payment went on: it is proved against the memory, and older."""
+    bakery = street.member()
+    published = by_witness(street, street.upstreams[0].served.checkpoint()[1])
+    vkey = keys.vkey("witness.example/w1", keys.public_of(seed("w1")), keys.COSIGNER)
+    asked = policy.parse(f"witness w1 {vkey}\nquorum w1\n".encode())
+    with pytest.raises(NotProved, match="by none of the policy's witnesses"):
+        bakery.witnessed(asked)
+    bakery.pay(street.members[1], 1)
+    street.spoil("GET", lambda passing: (200, {}, published))
+    assert bakery.witnessed(asked).cosigned == {"w1": 1_795_000_000}
+    assert bakery.seen.size == 5
+
+
+def test_a_log_that_was_shown_to_the_witness_and_not_to_us(street: Street) -> None:
+    bakery = street.member()
+    bakery.visit()
+    other = by_witness(street, checkpoint.sign(seed("operator"), street.ledger.origin, 4, bytes(32)))
+    vkey = keys.vkey("witness.example/w1", keys.public_of(seed("w1")), keys.COSIGNER)
+    street.spoil("GET", lambda passing: (200, {}, other))
+    with pytest.raises(LogForked) as caught:
+        bakery.witnessed(policy.parse(f"witness w1 {vkey}\nquorum w1\n".encode()))
+    assert json.loads(caught.value.evidence.read_text())["shown"]["checkpoint"] == other.decode()
 
 
 # --- the file

@@ -84,9 +84,9 @@ def _address(process: "subprocess.Popen[str]") -> str:
     raise AssertionError(said)
 
 
-def command(folder: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
+def command(folder: Path, *arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
     """Run a command to its end."""
-    around = {"COMARCA_PASSWORD_FILE": "password", "PATH": "", "PYTHONPATH": ":".join(sys.path)}
+    around = {"COMARCA_PASSWORD_FILE": "password", "PATH": "", "PYTHONPATH": ":".join(sys.path), **environment}
     words = [*COMMAND, *map(str, arguments)]
     return subprocess.run(words, cwd=folder, env=around, capture_output=True, text=True, timeout=PATIENCE_S)
 

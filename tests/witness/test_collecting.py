@@ -160,6 +160,10 @@ def test_what_others_verify(north: Community, south: Community) -> None:
         assert list(json.loads(good.stdout)["cosigned"]) == ["south"]
         bad = command(north.folder, *words, "--policy", stricter)
         assert bad.returncode == 1 and "cosigned by south alone, which does not meet the quorum" in bad.stderr
+    asked = {"COMARCA_WITNESS_POLICY": "policy", "COMARCA_URL": north.url}
+    assert f"policy: met up to size {size} of {size}" in command(north.folder, "doctor", **asked).stdout
+    assert command(north.folder, "log", "checkpoint", **asked).stdout.encode() == note
+    assert command(north.folder, "log", "checkpoint", COMARCA_URL=north.url).stdout.count("\u2014") == 1
     (north.folder / "before").write_bytes(b"\n".join(note.split(b"\n")[:-2]) + b"\n")
     assert "by none of the policy's witnesses" in command(north.folder, "verify", "checkpoint", "before", "--policy",
                                                           "policy").stderr  # fmt: skip
