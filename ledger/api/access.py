@@ -59,7 +59,8 @@ def log_in(served: Served, octets: bytes, wanted: Sequence[str] | None = None) -
     _check_time(login, now)
     if not logins.is_live(served.store, served.ledger_id, public):
         raise of_refusal(Refusal("key_dead", {"holder": holder.hex()}))
-    token = Token(secrets.token_urlsafe(32), holder, " ".join(_scopes(served, holder, wanted)), now + LIFE_S)
+    scopes = " ".join(_scopes(served, holder, wanted))
+    token = Token(secrets.token_urlsafe(32), holder, public, scopes, now + LIFE_S)
     nonce = Nonce(holder, login.nonce, login.not_after + 1)
     check_holder(holder)
     if not logins.log_in(served.store, served.ledger_id, nonce, token, now):

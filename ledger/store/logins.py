@@ -29,10 +29,12 @@ class Nonce(NamedTuple):
 
 
 class Token(NamedTuple):
-    """A bearer token: its secret text, whose it is, what it is good for, until when (Unix seconds)."""
+    """A bearer token: its secret text, whose it is, by which key it was got, what it is good for, until when (Unix
+    seconds)."""
 
     secret: str
     holder: bytes
+    public: bytes
     scopes: str
     expires: int
 
@@ -91,14 +93,17 @@ def _revoke(store: Store, ledger_id: int, which: ColumnElement[bool]) -> None:
 
 
 def reader_of(store: Store, ledger_id: int, secret: str, now: int) -> Reader | None:
-    """Whose token this is; None where it is unknown, expired, or no key of its holder is live any more."""
-    tokens = schema.token
-    wanted = select(tokens.c.holder, tokens.c.scopes).where(
-        tokens.c.ledger_id == ledger_id, tokens.c.token_hash == hash_of(secret), tokens.c.expires > now
+    """Whose token this is; None where it is unknown, expired, or the key that it was got by counts no more."""
+    tokens, keys = schema.token, schema.PROJECTIONS[KEYS]
+    by_key = (keys.c.ledger_id == tokens.c.ledger_id) & (keys.c.public == tokens.c.public) & keys.c.status.in_(ALIVE)
+    wanted = (
+        select(tokens.c.holder, tokens.c.scopes)
+        .join(keys, by_key)
+        .where(tokens.c.ledger_id == ledger_id, tokens.c.token_hash == hash_of(secret), tokens.c.expires > now)
     )
     with store.read() as connection:
         row = connection.execute(wanted).one_or_none()
-        if row is None or not _has_live_key(connection, ledger_id, bytes(row.holder)):
+        if row is None:
             return None
         holder = bytes(row.holder)
         administers = holder in administrators_in(connection, ledger_id)
@@ -131,12 +136,6 @@ def role_in(connection: Connection, ledger_id: int, holder: bytes) -> str | None
     wanted = select(table.c.role).where(table.c.ledger_id == ledger_id, table.c.id == holder)
     found: str | None = connection.execute(wanted).scalar_one_or_none()
     return found
-
-
-def _has_live_key(connection: Connection, ledger_id: int, holder: bytes) -> bool:
-    keys = schema.PROJECTIONS[KEYS]
-    where = (keys.c.ledger_id == ledger_id, keys.c.holder == holder, keys.c.status.in_(ALIVE))
-    return connection.execute(select(keys.c.public).where(*where).limit(1)).first() is not None
 
 
 def live_keys(connection: Connection, ledger_id: int, holders: Collection[bytes]) -> list[tuple[bytes, bytes]]:

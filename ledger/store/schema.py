@@ -87,11 +87,11 @@ free_text = Table(
     _key("ledger_id", SmallInteger), _key("log_index"), _key("field", TEXT), _column("line", LargeBinary),
 )  # fmt: skip
 
-# Logins. A token is stored as its SHA-256 alone.
+# Logins. A token is stored as its SHA-256 alone, beside the key that signed for it.
 token = Table(
     "token", metadata,
     _key("ledger_id", SmallInteger), _key("token_hash", LargeBinary), _column("holder", LargeBinary),
-    _column("scopes", TEXT), _column("expires", BigInteger),
+    _column("public", LargeBinary), _column("scopes", TEXT), _column("expires", BigInteger),
 )  # fmt: skip
 nonce = Table(
     "nonce", metadata,

@@ -4,10 +4,11 @@ import pytest
 from sqlalchemy import text
 
 from ledger.client.writing import signature_line
+from ledger.core.keyrings import AddKey, RevokeKey
 from ledger.core.words import HolderId
 from ledger.log import instruction
 from tests.api.desk import Desk, check_problem
-from tests.territory import ORIGIN, seed
+from tests.territory import ORIGIN, public, seed
 
 
 def test_a_login(either_desk: Desk) -> None:
@@ -81,6 +82,18 @@ def test_a_dead_key_logs_nobody_in_and_its_tokens_end(desk: Desk) -> None:
         connection.execute(text("UPDATE key SET status = 'revoked' WHERE holder = :holder"), {"holder": member})
     check_problem(desk.post_login(desk.login(member)), 422, "key_dead")
     check_problem(desk.get(f"accounts/{member.hex()}", token), 401, "token_invalid")
+
+
+def test_a_token_ends_with_the_key_that_it_was_got_by(desk: Desk) -> None:
+    (member,) = desk.territory.members(1)
+    holder, first, second = HolderId(member), desk.territory.seeds[member], seed("till")
+    added = desk.territory.draft("add_key", AddKey(holder, public("till")))
+    desk.territory.accepted(added.signed([(holder, first), (holder, second)]))
+    tokens = [desk.post_login(desk.login(member, seed=key)).json["token"] for key in (first, second)]  # type: ignore[index]
+    revoked = desk.territory.draft("revoke_key", RevokeKey(holder, public("till")))
+    desk.territory.accepted(revoked.signed([(holder, first)]))
+    assert desk.get(f"accounts/{member.hex()}", tokens[0]).status_code == 200
+    check_problem(desk.get(f"accounts/{member.hex()}", tokens[1]), 401, "token_invalid")
 
 
 def test_an_instruction_is_no_login(desk: Desk) -> None:
