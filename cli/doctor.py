@@ -132,15 +132,17 @@ def _checked(what: str, look: Callable[[], str]) -> Finding:
 
 
 def _operator(session: Session, head: Head, public: bytes) -> str:
+    socket, file = session.settings.signer, session.settings.operator_key
     if public not in session.signer(head.origin).keys:
-        raise CouldNot(f"{session.settings.operator_key}: another key than this ledger's operator has")
-    return f"{check_mode(session.settings.operator_key)} opens, and is this ledger's"
+        raise CouldNot(f"{socket or file}: another key than this ledger's operator has")
+    return f"the signer at {socket} has it" if socket else f"{check_mode(file)} opens, and is this ledger's"
 
 
 def _signer(session: Session, head: Head) -> str:
     note = session.signer(head.origin).latest()
+    where = f"at {session.settings.signer}; " if session.settings.signer else ""
     if note is None:
-        return "has signed nothing yet"
+        return f"{where}has signed nothing yet"
     signed = checkpoint.parse(note)
     if signed.size > head.size:
         raise CouldNot(
@@ -149,4 +151,7 @@ def _signer(session: Session, head: Head) -> str:
         )
     if signed.size == head.size and signed.root != head.root:
         raise CouldNot(f"it has signed another log of {signed.size} entries: this database was changed; audit it")
-    return f"has signed up to size {signed.size} of {head.size}"
+    left = (
+        "" if signed.size == head.size else "; what is left is signed by the server, or by the next command that writes"
+    )
+    return f"{where}has signed up to size {signed.size} of {head.size}{left}"

@@ -155,7 +155,8 @@ def log_genesis(session: Session, gathering: Gathering) -> Outcome:
             return _refused(gathering, decided)
     signer = session.signer(gathering.origin)
     if prepared.instruction.asked.operator not in signer.keys:
-        raise CouldNot(f"{session.settings.operator_key}: this is not the operator's key that the genesis names")
+        where = session.settings.signer or session.settings.operator_key
+        raise CouldNot(f"{where}: this is not the operator's key that the genesis names")
     _make_room(session.settings.url, gathering.origin, signer)
     return session.send([gathering.octets])[0]
 

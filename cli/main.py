@@ -27,10 +27,11 @@ from cli.policies import policy
 from cli.recoveries import recovery
 from cli.recovering import recover
 from cli.serving import serve
+from cli.signer import signer
 from cli.verifying import verify
 from cli.witnessing import witness
 
-COMMANDS = (init, serve, demo, key, holder, member, account, movement, policy, pay, cancel, grant, recovery,
+COMMANDS = (init, serve, signer, demo, key, holder, member, account, movement, policy, pay, cancel, grant, recovery,
             administrators, operator, clerk, profile, text, erase, draft, sign, submit, import_, log, verify, audit,
             rebuild, doctor, config, witness)  # fmt: skip
 

@@ -23,6 +23,7 @@ from ledger.client.writing import Seed
 from ledger.core.words import HolderId
 from ledger.service.books import Plain, parameters
 from ledger.signer.keyfile import read_key, read_keys, read_password
+from ledger.signer.remote import RemoteSigner
 from ledger.signer.signer import Signer, SignerRefused, SignsCheckpoints
 from ledger.store.engine import parse_url, sqlite_file
 from ledger.store.lockfile import Held, server_of
@@ -107,7 +108,9 @@ class Session:
         return list(found)
 
     def signer(self, origin: str) -> SignsCheckpoints:
-        """Who signs this ledger's checkpoints."""
+        """Who signs this ledger's checkpoints: the process at the socket that the settings name, else this one."""
+        if self.settings.signer is not None:
+            return RemoteSigner(self.settings.signer, origin)
         return self.signer_here(origin)
 
     def signer_here(self, origin: str) -> Signer:

@@ -27,7 +27,8 @@ class SettingsError(Exception):
 class Settings:
     """What the command and the server go by. Files of keys and passwords are of mode 0600.
 
-    `url` is the database's; `server` the address of a server to ask instead of the database.
+    `url` is the database's; `server` the address of a server to ask instead of the database; `signer` the socket of a
+    signer that has the operator's key instead of this process.
     """
 
     url: str = "sqlite:///comarca.db"
@@ -36,6 +37,7 @@ class Settings:
     port: int = 8080
     operator_key: Path = Path("operator.key")
     operator_key_before: Path | None = None
+    signer: Path | None = None
     clerk_key: Path = Path("clerk.key")
     keyring: Path = Path("keyring.json")
     password_file: Path | None = None
@@ -75,7 +77,7 @@ WHOLE = {
     "proxies": (0, 10),
 }  # least and most; port 0 takes a free one
 LEVELS = ("error", "warning", "info")  # of the log; at info each request has a line
-PATHS = ("witness_policy", "operator_key", "operator_key_before", "clerk_key", "keyring", "password_file")
+PATHS = ("witness_policy", "operator_key", "operator_key_before", "signer", "clerk_key", "keyring", "password_file")
 
 
 def hide_passwords(address: str) -> str:

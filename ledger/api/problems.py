@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from ledger.api.reasons import REASONS
 from ledger.core.refusals import Refusal
+from ledger.sequencer.sequencer import Unsigned
 from ledger.service.door import ClockTrouble
 from ledger.store.errors import Unavailable
 
@@ -63,6 +64,9 @@ def of_unavailable(error: Unavailable) -> Problem:
     """Unknown, ask again. What the database said stays in the operator's log: it may hold what a member wrote."""
     if isinstance(error, ClockTrouble):
         return Problem("not_ready", {"Retry-After": str(CLOCK_RETRY_S)}, what=str(error))
+    if isinstance(error, Unsigned):
+        what = "no checkpoint can be signed now; /health/ready says why"
+        return Problem("unavailable", {"Retry-After": str(RETRY_S)}, what=what)
     logger.warning("unavailable: %s", type(error.__cause__ or error).__name__)
     return Problem("unavailable", {"Retry-After": str(RETRY_S)})
 

@@ -112,6 +112,8 @@ class Served:
         head = self.door.head()
         if head.size == 0:
             return "the genesis is not logged yet"
+        if (why := self._writer.trouble) is not None:
+            return f"no checkpoint can be signed: {why}"
         return self._trouble(head.time)
 
 

@@ -44,6 +44,17 @@ class Line:
         self._waiting: dict[int, Future[Logged]] = {}
         self._link: Connection[Any, Any] | None = None
         self.latest: bytes | None = None
+        self._trouble: str | None = None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why no checkpoint can be signed there, as far as it is known here."""
+        try:
+            with self._lock:
+                self._link = self._link or self._open()
+        except Unavailable as error:
+            return str(error)
+        return self._trouble
 
     def put(self, items: Sequence[Prepared]) -> list["Future[Logged]"]:
         """Queue items in this order; one future each. A future raises Unavailable where the outcome is unknown."""
@@ -76,7 +87,7 @@ class Line:
     def _read(self, link: "Connection[Any, Any]") -> None:
         try:
             while True:
-                answered, self.latest = pickle.loads(link.recv_bytes())
+                answered, self.latest, self._trouble = pickle.loads(link.recv_bytes())
                 for number, outcome in answered:
                     self._answer(number, outcome)
         except (OSError, EOFError):
@@ -135,7 +146,7 @@ def _enqueue(sequencer: Sequencer, answers: "_Answers", numbered: list[tuple[int
     except Unavailable as error:
         for ticket in tickets:
             ticket.set_exception(error)
-        answers.tell(sequencer.latest)
+        answers.tell(sequencer.latest, sequencer.trouble)
 
 
 class _Answers:
@@ -146,7 +157,7 @@ class _Answers:
         self._link = link
         self._gathered: Answered = []
         self._lock = threading.Lock()
-        self._queue: queue.SimpleQueue[tuple[Answered, bytes | None] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[Answered, bytes | None, str | None] | None] = queue.SimpleQueue()
         threading.Thread(target=self._send, name="comarca-answers", daemon=True).start()
 
     def add(self, number: int, outcome: "Logged | Exception") -> None:
@@ -154,11 +165,11 @@ class _Answers:
         with self._lock:
             self._gathered.append((number, outcome))
 
-    def tell(self, latest: bytes | None) -> None:
-        """A batch has been answered, up to this checkpoint."""
+    def tell(self, latest: bytes | None, trouble: str | None) -> None:
+        """A batch has been answered, up to this checkpoint; or no later one can be signed, and why."""
         with self._lock:
             gathered, self._gathered = self._gathered, []
-        self._queue.put((gathered, latest))
+        self._queue.put((gathered, latest, trouble))
 
     def end(self) -> None:
         """Nobody reads any more."""

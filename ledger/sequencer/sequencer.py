@@ -5,7 +5,8 @@ Two threads, so that a batch is decided while the checkpoint of the one before i
     queue -> writer (one transaction a batch) -> signing (one checkpoint a batch) -> futures
 
 A future is answered only after the checkpoint that covers its entry is signed. The row of a checkpoint is written
-with the next batch, or by itself when nothing has come for a while.
+with the next batch, or by itself when nothing has come for a while. What could not be signed is tried again with the
+next batch, and by itself: the signer may be back while nobody sends anything.
 """
 
 import logging
@@ -15,12 +16,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple, Protocol
 
 from ledger.intake.submission import Prepared
 from ledger.log import checkpoint
 from ledger.service.door import Door, Outcome
+from ledger.signer.signer import SignerRefused
 from ledger.store.errors import Unavailable
 from ledger.store.log import Head
 
@@ -59,13 +61,15 @@ class Unsigned(Unavailable):
 
 
 Watch = Callable[[int, float], None]  # told of each batch: how many, and the seconds of its transaction
-Tell = Callable[[bytes | None], None]  # told after each batch that was answered: the latest checkpoint
+# Told after each batch that was answered: the latest checkpoint, and why a later one could not be signed.
+Tell = Callable[[bytes | None, str | None], None]
 Row = tuple[int, bytes, bytes]  # size, root, note
 END = None
 # Seconds of silence after which rows are written by themselves: at once, each lone batch would cost as much again.
 IDLE_S = 0.05
 LINGER_MOST_S = 0.05  # that a batch waits for company
 QUIET_S = 0.01  # without anybody coming, after which it waits no more
+AGAIN_S = 2.0  # after which, in silence, the signer is asked again for what it has not signed
 
 
 class Sequencer:
@@ -81,6 +85,7 @@ class Sequencer:
         self._expected = 0  # callers in the last batch, and those who came while it was committed
         self._signed: deque[Row] = deque()  # checkpoints whose rows are still to be written
         self.latest: bytes | None = None  # the last checkpoint signed here, before its row can be read
+        self.trouble: str | None = None  # why the last one could not be signed
         self._lock = threading.Lock()
         self._closed = False
         self._threads = [
@@ -92,10 +97,8 @@ class Sequencer:
             thread.start()
 
     def _catch_up(self) -> None:
-        """Sign what an earlier process committed and did not live to sign."""
-        head = self._door.head()
-        if head.size:
-            self._remember(self._sign(head))
+        """Sign what was committed and not signed, by this process or one that did not live to."""
+        if self._sign_and_remember(self._door.head()):
             self._flush()
 
     def put(self, items: Sequence[Prepared]) -> list["Future[Logged]"]:
@@ -120,7 +123,7 @@ class Sequencer:
     def telling(self, tell: Tell) -> Iterator[None]:
         """Meanwhile, say when a batch has been answered; and now, how far the log is signed."""
         self._tells.append(tell)
-        tell(self.latest)
+        tell(self.latest, self.trouble)
         try:
             yield
         finally:
@@ -171,7 +174,18 @@ class Sequencer:
             return self._waiting.get(timeout=IDLE_S)
         except queue.Empty:
             self._settle()
-            return self._waiting.get()
+        while self.trouble is not None:
+            try:
+                return self._waiting.get(timeout=AGAIN_S)
+            except queue.Empty:
+                self._try_again()
+        return self._waiting.get()
+
+    def _try_again(self) -> None:
+        """In the writing thread, which alone gives the signing thread work: that one is idle now."""
+        with suppress(Exception):  # which has been said
+            self._catch_up()
+        self._tell()
 
     def _linger(self) -> None:
         """Where several callers came together last time, wait for as many again: a batch costs what it costs, however
@@ -226,7 +240,6 @@ class Sequencer:
             try:
                 note = self._sign_and_remember(head)
             except Exception as error:
-                logger.exception("no checkpoint for size %d", head.size)
                 self._fail(batch, Unsigned(f"logged, but no checkpoint could be signed: {error}"))
             else:
                 for waiting, outcome in zip(batch, outcomes, strict=True):
@@ -242,15 +255,29 @@ class Sequencer:
 
     def _tell(self) -> None:
         for tell in tuple(self._tells):
-            tell(self.latest)
+            tell(self.latest, self.trouble)
 
     def _sign_and_remember(self, head: Head) -> bytes:
         """A checkpoint that covers this head; empty for an empty log, which has none (its genesis was refused)."""
         if head.size == 0:
             return b""
-        note = self._sign(head)
+        try:
+            note = self._sign(head)
+        except Exception as error:
+            self._say_why(head, error)
+            raise
+        if self.trouble is not None:
+            logger.warning("checkpoints are signed again, of size %d", head.size)
+        self.trouble = None
         self._remember(note)
         return note
+
+    def _say_why(self, head: Head, error: Exception) -> None:
+        """Say once, and not at each batch, why nothing is signed; a defect with its trace."""
+        if self.trouble != str(error):
+            logger.error("no checkpoint for size %d: %s", head.size, error,
+                         exc_info=not isinstance(error, SignerRefused))  # fmt: skip
+        self.trouble = str(error)
 
     def _remember(self, note: bytes) -> None:
         signed = checkpoint.parse(note)

@@ -65,7 +65,7 @@ class Signer:
 
     def __init__(self, seeds: Sequence[bytes], origin: str, path: Path):
         self._seeds = {keys.public_of(seed): seed for seed in seeds}
-        self._origin, self.path = origin, path
+        self.origin, self.path = origin, path
         self._durable = -1  # the number of the slot that is known to be on disk
 
     @classmethod
@@ -114,8 +114,8 @@ class Signer:
 
     def _parsed(self, note: bytes) -> checkpoint.Checkpoint:
         signed = checkpoint.parse(note)
-        if signed.origin != self._origin:
-            raise SignerRefused(f"{self.path}: is the state of {signed.origin}'s signer, not of {self._origin}'s")
+        if signed.origin != self.origin:
+            raise SignerRefused(f"{self.path}: is the state of {signed.origin}'s signer, not of {self.origin}'s")
         return signed
 
     def _unproved(self, last: Slot, size: int, proofs: Proofs) -> int | None:
@@ -144,14 +144,14 @@ class Signer:
 
     def _sign(self, descriptor: int, last: Slot, asked: _Asked) -> bytes:
         seed, *former = self._seeds_of(asked.size, asked.by)
-        note = checkpoint.sign(seed, self._origin, asked.size, asked.root, former)
+        note = checkpoint.sign(seed, self.origin, asked.size, asked.root, former)
         self._write(descriptor, Slot(last.number + 1, note))
         return note
 
     def _is_signed(self, note: bytes, publics: Sequence[bytes]) -> bool:
         for public in publics:
             try:
-                checkpoint.verify(note, self._origin, public)
+                checkpoint.verify(note, self.origin, public)
             except Malformed:
                 continue
             return True
@@ -166,7 +166,7 @@ class Signer:
                 "file by COMARCA_OPERATOR_KEY, the former key's by COMARCA_OPERATOR_KEY_BEFORE, and start again "
                 "(docs/signer.md)"
             )
-        publics = {keys.key_id(self._origin, public): public for public in reversed(by) if public in self._seeds}
+        publics = {keys.key_id(self.origin, public): public for public in reversed(by) if public in self._seeds}
         return [self._seeds[public] for public in by if public in publics.values()]
 
     def _check_same(self, signed: checkpoint.Checkpoint, size: int, root: bytes) -> None:
@@ -205,8 +205,8 @@ class Signer:
             raise SignerRefused(f"{self.path}: {error.strerror}") from error
         raise SignerRefused(
             f"{self.path}: the signer's state is missing. Bring it back from where it went. If it is lost, verify a "
-            "checkpoint that others hold, and make a state that goes on from it: without it, nothing would keep this "
-            "key from signing a second past"
+            "checkpoint that others hold, and make a state that goes on from it by `comarca signer --new-state --from "
+            "FILE`: without it, nothing would keep this key from signing a second past"
         )
 
     def _last(self, descriptor: int) -> Slot:
@@ -230,6 +230,12 @@ class Signer:
             raise SignerRefused(f"{self.path}: the signer's state was not written whole; is the disk full?")
         os.fdatasync(descriptor)
         self._durable = slot.number
+
+
+def origin_of_state(path: Path) -> str | None:
+    """The origin of the log whose signer has this state; None before its first checkpoint. Raises SignerRefused."""
+    note = Signer([], "", path).latest()
+    return checkpoint.parse(note).origin if note else None
 
 
 def _bare(note: bytes) -> bytes:
