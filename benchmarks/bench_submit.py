@@ -33,6 +33,17 @@ def test_bulk(base: Base, turns: Turns, report: Report) -> None:
     report.add(line(f"submit, one bulk of {LEGS} legs", base, "µs a leg", micros))
 
 
+def test_hot_account(base: Base, turns: Turns, report: Report) -> None:
+    """One account in every payment, beside random pairs in a twin of the ledger."""
+    size = max(BATCHES)
+    with base.world() as world, base.world() as twin:
+        busy = world.members[0]
+        rounds = [(world.prepared(size, busy), twin.prepared(size)) for _ in turns.numbers]
+        seconds, floors = turns(lambda n: world.submit(rounds[n][0]), random=lambda n: twin.submit(rounds[n][1]))
+    report.add(Line(f"submit, batches of {size}, one account in all", base.databases.name, 1e6 * seconds / size,
+                    "µs an entry", "random pairs", 1e6 * floors["random"] / size))  # fmt: skip
+
+
 def beside_floors(
     base: Base, turns: Turns, draw: Callable[[World], list[list[Prepared]]], items: int
 ) -> dict[str, float]:

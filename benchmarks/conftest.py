@@ -12,6 +12,7 @@ from benchmarks.world import Base, Databases, PostgresqlDatabases, SqliteDatabas
 from tests.postgres import EmbeddedPostgres
 
 REPORT = pytest.StashKey[Report]()
+ROUNDS = 11
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,8 +39,8 @@ def report(pytestconfig: pytest.Config) -> Report:
 
 @pytest.fixture
 def turns(benchmark: BenchmarkFixture) -> Turns:
-    """Floors and product in turns."""
-    return Turns(benchmark)
+    """Floors and product in turns; COMARCA_BENCH_ROUNDS=1 for a look at whether all of it runs."""
+    return Turns(benchmark, int(os.environ.get("COMARCA_BENCH_ROUNDS", ROUNDS)))
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])

@@ -71,7 +71,7 @@ def seconds_of(run: Callable[[], object]) -> float:
 class Turns:
     """Floors and product in turns, over `rounds` rounds, after one that warms up and does not count."""
 
-    def __init__(self, benchmark: BenchmarkFixture, rounds: int = 11):
+    def __init__(self, benchmark: BenchmarkFixture, rounds: int):
         self._benchmark, self.rounds = benchmark, rounds
         self.cpu: dict[str, float] = {}  # median CPU seconds of this process a round, by floor, and of the `product`
 

@@ -85,14 +85,16 @@ class World:
     def _envelope(self) -> Envelope:
         return Envelope(self._ids(), START + 600, self.anchor)
 
-    def payment(self) -> tuple[Member, Transfer, Envelope]:
-        """A random payment of up to ten units between two members."""
+    def payment(self, busy: Member | None = None) -> tuple[Member, Transfer, Envelope]:
+        """A random payment of up to ten units between two members, or between one of them and `busy`."""
         payer, payee = self._random.sample(self.members, 2)
+        if busy is not None and busy not in (payer, payee):
+            payer, payee = self._random.sample((payer, busy), 2)
         return payer, Transfer(payer.account, payee.account, self._random.randint(1, 1000)), self._envelope()
 
-    def prepared(self, count: int) -> list[Prepared]:
-        """Payments that count as verified."""
-        return [self._as_verified("transfer", *self.payment(), None) for _ in range(count)]
+    def prepared(self, count: int, busy: Member | None = None) -> list[Prepared]:
+        """Payments that count as verified; with `busy`, each is to or from that member."""
+        return [self._as_verified("transfer", *self.payment(busy), None) for _ in range(count)]
 
     def bulk(self, legs: int) -> Prepared:
         """One payer's payments to `legs` others under one signature, counting as verified."""
