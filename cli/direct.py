@@ -20,6 +20,7 @@ from ledger.service import books
 from ledger.service.books import Plain
 from ledger.service.door import Defect, Door
 from ledger.service.door import Outcome as Decided
+from ledger.service.histories import list_changes
 from ledger.service.own_data import granted, holder_facts
 from ledger.service.receipts import receipt_of
 from ledger.service.signing import signing
@@ -105,6 +106,11 @@ class Direct:
     def total_movements(self, wanted: Filter, by: Collection[str]) -> Plain:
         """What movements come to, as the API shows it."""
         return books.total_movements(self.store, self.ledger_id, wanted, by)
+
+    def changes(self, what: str, subject: bytes | None, limit: int) -> Iterator[Plain]:
+        """At most `limit` changes of what histories tell of, newest first, as the API shows them."""
+        store, ledger_id = self.store, self.ledger_id
+        return _items(lambda place, n: list_changes(store, ledger_id, what, subject, place, n), limit)
 
     def members(self) -> Iterator[Listed]:
         """Every member in the order of admission, with its name and its accounts."""

@@ -2,6 +2,7 @@
 
 import click
 
+from cli import histories
 from cli.accounts import account
 from cli.auditing import audit, rebuild
 from cli.configuring import config
@@ -54,3 +55,7 @@ for command in (export, check_log, recover):
 for command in OF_KEYRINGS:
     key.add_command(command)
 member.add_command(export_member)
+for command in (histories.limits, histories.status):
+    account.add_command(command)
+member.add_command(histories.facts)
+policy.add_command(histories.policies)

@@ -20,6 +20,7 @@ from ledger.client.http import Client, ServerError
 from ledger.client.keyring import holder_of
 from ledger.client.outcomes import Outcome
 from ledger.client.writing import Seed
+from ledger.core.changes import FACTS, POLICY
 from ledger.core.words import HolderId
 from ledger.service.books import Plain, parameters
 from ledger.signer.keyfile import read_key, read_keys, read_password
@@ -229,6 +230,17 @@ class Session:
             query = parameters(wanted) | ({"by": ",".join(by)} if by else {})
             return self._remote().read("movements/totals", query)
         return self._database().total_movements(wanted, by)
+
+    def changes(self, what: str, subject: bytes | None, limit: int) -> Iterator[Plain]:
+        """At most `limit` changes of an account's limits or status, a member's facts, or policies, newest first."""
+        if self.settings.server is None:
+            return self._database().changes(what, subject, limit)
+        if what == POLICY:
+            return self._remote().items("policies", {"feature": subject.decode()} if subject else {}, limit)
+        named = subject.hex() if subject else ""
+        return self._remote().items(
+            f"members/{named}/facts" if what == FACTS else f"accounts/{named}/{what}", {}, limit
+        )
 
     def checkpoint(self) -> bytes:
         """The checkpoint that is published: the latest, or with a policy the latest that enough witnesses cosigned."""

@@ -9,6 +9,7 @@ from ledger.api.problems import Problem
 from ledger.api.served import Served, served
 from ledger.core.accounts import Account
 from ledger.store import queries
+from ledger.store.logins import Reader
 
 accounts = Routes("accounts", __name__, url_prefix="/v1/ledgers", description="Accounts, one at a time")
 
@@ -39,12 +40,12 @@ class Position(Schema):
 @accounts.response(200, Position)
 def show_account(ledger: str, id: bytes) -> Account:
     """An account's position, for its member, those whom it lets read, administrators and auditors."""
-    return readable_account(served(ledger), id)
+    one = served(ledger)
+    return readable_account(one, id, access.reader(one))
 
 
-def readable_account(one: Served, id: bytes) -> Account:
+def readable_account(one: Served, id: bytes, reader: Reader) -> Account:
     """The account if the reader may see it; absent and not yours are one answer. Raises Problem."""
-    reader = access.reader(one)
     found = queries.account(one.store, one.ledger_id, id, None if reader.reads_all else reader.holder)
     if found is None:
         raise Problem("not_found")

@@ -125,7 +125,7 @@ class Totals(Schema):
 def list_own(asked: dict[str, Any], ledger: str, id: bytes) -> Response:
     """An account's movements, newest first, for its member, those whom it lets read, administrators and auditors."""
     one = served(ledger)
-    readable_account(one, id)
+    readable_account(one, id, access.reader(one))
     page = Page(one, asked, f"of {id.hex()}")
     return page.answer(books.history(one.store, one.ledger_id, id, _filter(asked), page.after, page.limit))
 

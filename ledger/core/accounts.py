@@ -9,6 +9,7 @@ limit lowered under a balance leaves the member unable to spend and never unable
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
+from ledger.core import changes
 from ledger.core.refusals import Refused
 from ledger.core.state import Noun, State, made
 from ledger.core.words import (
@@ -150,6 +151,8 @@ def account_opened(state: State, event: AccountOpened, at: At) -> None:
             opened=at.log_index,
         ),
     )  # fmt: skip
+    changes.mark(state, changes.LIMITS, event.account, at)
+    changes.mark(state, changes.STATUS, event.account, at)
 
 
 def moved(state: State, event: Moved, at: At) -> None:
@@ -202,12 +205,14 @@ def limits_set(state: State, event: LimitsSet, at: At) -> None:
             limits_since=at.log_index,
         ),
     )
+    changes.mark(state, changes.LIMITS, event.account, at)
 
 
 def status_set(state: State, event: StatusSet, at: At) -> None:
     """Evolve: a new status."""
     account = state.row(ACCOUNTS, event.account)
     state.put(ACCOUNTS, account._replace(status=event.status, status_since=at.log_index))
+    changes.mark(state, changes.STATUS, event.account, at)
 
 
 def check(state: State, moves: Iterable[tuple[AccountId, AccountId, int]]) -> None:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Collection, Iterable
 from typing import Annotated, Any, Literal, NamedTuple
 
+from ledger.core import changes
 from ledger.core.accounts import ACCOUNTS, AccountOpened
 from ledger.core.forms import LINE, Form, canonical
 from ledger.core.keys import KEYS, LIVE, NAMED, Key, KeyAdded, Named, Signer, check_unused, ring_rows
@@ -269,6 +270,7 @@ def ledger_opened(state: State, event: LedgerOpened, at: At) -> None:
     )
     for feature, body in (*event.policies, ("rules", str(event.rules))):
         state.put(POLICIES, Policy(feature, body, at.log_index))
+        changes.mark(state, changes.POLICY, feature.encode(), at)
     state.put(KEYS, Key(event.operator, None, at.log_index, at.log_index, LIVE))
     holders = (*event.administrators, event.clerk)
     for id in (*(holder for holder, _ in holders), *(account for _, account in event.common)):
@@ -330,6 +332,7 @@ def policy_set(state: State, event: PolicySet, at: At) -> None:
     """Evolve: the feature's row, new or in place of the one before."""
     state.get(POLICIES, event.feature)
     state.put(POLICIES, Policy(event.feature, event.body, at.log_index))
+    changes.mark(state, changes.POLICY, event.feature.encode(), at)
 
 
 def check_was(stands: int | None, was: int | None) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from ledger.core import (
     accounts,
     cancels,
+    changes,
     erasures,
     grants,
     holders,
@@ -45,6 +46,7 @@ NOUNS: tuple[Noun[Any], ...] = (
     transfers.ONCE,
     cancels.CANCELLED,
     erasures.ERASURES,
+    changes.CHANGES,
     keys.LOGGED,
 )
 

@@ -6,6 +6,7 @@ are in the log; names and addresses never are: they are free text, kept apart, o
 
 from typing import Any, Literal, NamedTuple
 
+from ledger.core import changes
 from ledger.core.accounts import AccountOpened, LimitsSet, StatusSet
 from ledger.core.holders import HOLDERS, role_of
 from ledger.core.keys import KeyAdded, Signer, check_unused, ring_rows
@@ -176,6 +177,7 @@ def admit(state: State, asked: Admit, at: At, signers: frozenset[Signer]) -> lis
 def member_admitted(state: State, event: MemberAdmitted, at: At) -> None:
     """Evolve: the member's row."""
     state.put(MEMBERS, _member(event.member, event.facts, at.log_index, at.log_index, event.custodian))
+    changes.mark(state, changes.FACTS, event.member, at)
 
 
 def open_account(state: State, asked: OpenAccount, at: At, signers: frozenset[Signer]) -> list[Any]:
@@ -203,6 +205,7 @@ def facts_set(state: State, event: FactsSet, at: At) -> None:
     """Evolve: the member's row, with the day of admission and the custodian kept."""
     before = state.row(MEMBERS, event.member)
     state.put(MEMBERS, _member(event.member, event.facts, at.log_index, before.admitted, before.custodian))
+    changes.mark(state, changes.FACTS, event.member, at)
 
 
 def _check_facts(state: State, facts: Facts) -> None:

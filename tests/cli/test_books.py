@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.cli.house import House
+from tests.cli.house import BOTH, House
 
 
 @pytest.fixture
@@ -66,3 +66,64 @@ def test_who_may_not_and_what_is_mistyped(market: House) -> None:
         assert market.run("movement", "list", *more).exit_code == 2, more
     said = market.bad(1, "movement", "list", "--purpose", "x", "--server", market.address, "--key", "anna.key")
     assert "documented" in said
+
+
+# --- what stood when
+
+
+def test_limits_and_status_have_a_history(market: House) -> None:
+    shop, anna, berta = (market.holder(name) for name in ("shop", "anna", "berta"))
+    market.good("account", "limit", shop, "--floor", "-900.00", "--reason", "a good year – Ja!", *BOTH)
+    market.good("account", "limit", shop, "--ceiling", "50.00", "--reason", "a bad one", *BOTH)
+    market.good("account", "suspend", shop, "--reason", "key lost", *BOTH)
+    for key in ("anna.key", "shop.key"):
+        found = market.both_ways("account", "limits", shop, key=key)
+        assert [one["after"] for one in found] == [
+            {"floor": -90_000, "ceiling": 5000}, {"floor": -90_000, "ceiling": 500_000},
+            {"floor": -500_000, "ceiling": 500_000},
+        ]  # fmt: skip
+        assert [one["before"] for one in found] == [found[1]["after"], found[2]["after"], None]
+        assert [one["reason"] for one in found] == ["a bad one", "a good year – Ja!", None]
+        assert [one["kind"] for one in found] == ["set_limits", "set_limits", "admit"]
+        assert set(found[0]["signers"]) == {anna, berta} and set(found[2]["signers"]) == {anna, berta, shop}
+    lines = market.good("account", "limits", shop, "--limit", "1").split("\n")
+    assert lines[0].split("\t") == ["time", "entry", "kind", "floor", "ceiling", "floor before", "ceiling before",
+                                    "signed by", "reason"]  # fmt: skip
+    assert lines[1].split("\t")[2:7] == ["set_limits", "-900.00", "50.00", "-900.00", "5000.00"]
+    market.good("account", "reinstate", shop, "--reason", "found again", *BOTH)
+    found = market.both_ways("account", "status", shop)
+    assert [(one["after"], one["before"], one["reason"]) for one in found] == [
+        ("open", "suspended", "found again"), ("suspended", "open", "key lost"), ("open", None, None),
+    ]  # fmt: skip
+
+
+def test_facts_have_a_history(market: House) -> None:
+    shop = market.holder("shop")
+    market.good("member", "facts", shop, "--kind", "association", "--place", "ES/08100", "--sse",
+                "--reason", "a cooperative now", *BOTH)  # fmt: skip
+    now, before = market.both_ways("member", "history", shop)
+    assert (now["after"]["kind"], now["after"]["place"], now["reason"]) == (
+        "association",
+        "ES/08100",
+        "a cooperative now",
+    )
+    assert now["before"] == before["after"] and before["before"] is None and before["after"]["kind"] == "business"
+    assert market.both_ways("member", "history", shop, key="shop.key") == [now, before]
+    assert "no member" in market.bad(1, "member", "history", market.holder("anna"))
+
+
+def test_policies_have_a_history(market: House) -> None:
+    market.good("policy", "set", "limits", '{"commercial":[-1,1]}', "--reason", "assembly", *BOTH)
+    found = market.both_ways("policy", "history", "limits")
+    assert [one["after"]["commercial"] for one in found] == [[-1, 1], [-500_000, 500_000]]
+    assert found[0]["before"] == found[1]["after"] and found[0]["reason"] == "assembly"
+    everybody = market.json("policy", "history", "--server", market.address)
+    assert [one["feature"] for one in everybody] == ["limits", "limits", "rules"]
+    assert {one["reason"] for one in everybody} == {None} and len(everybody[0]["signers"]) == 2
+
+
+def test_whose_history_is_not_theirs_to_read(market: House) -> None:
+    shop, way = market.holder("shop"), ("--server", market.address, "--key", "mill.key")
+    for words in (("account", "limits"), ("account", "status"), ("member", "history")):
+        assert "nothing here that you may see" in market.bad(1, *words, shop, *way)
+        market.bad(1, *words, "0192f3a87c0b7e1a9d2c4b5a69788796")
