@@ -8,7 +8,7 @@ import click
 from cli.acting import administer, parse_id
 from cli.movements import AT_MOST, FILTERS, filter_of
 from cli.options import GATHERS, SIGNS, WRITES, Group, pass_session, with_options
-from cli.output import write_facts, write_json, write_table
+from cli.output import say, write_facts, write_json, write_table
 from cli.session import Session
 from ledger.core.members import OpenAccount, Reinstate, SetLimits, Suspend
 from ledger.core.words import AccountId, MemberId
@@ -72,6 +72,30 @@ def history(session: Session, id: str, limit: int, key_files: tuple[Path, ...], 
         amount = decimal(-one["amount"] if paid else one["amount"])
         rows.append((one["time"], one["log_index"], one["kind"], other, amount, decimal(one["balance"])))
     write_table(["time", "entry", "kind", "other account", "amount", "balance"], rows, right=["amount", "balance"])
+
+
+@account.command("totals")
+@with_options(SIGNS)
+@pass_session
+def totals(session: Session, key_files: tuple[Path, ...]) -> None:
+    """Show how many accounts there are, what is owned and what is owed: the mutual credit in use. Together it is zero.
+
+    Through --server, --key says who asks: an administrator or an auditor.
+
+    \b
+    Example: comarca account totals
+    """
+    session.log_in(key_files)
+    found = session.total_accounts()
+    if session.as_json:
+        write_json(found)
+        return
+    decimal = session.info.decimal
+    rows = [(one.get("kind"), one.get("class"), one["accounts"], decimal(one["positive"]), decimal(one["negative"]),
+             decimal(one["positive"] + one["negative"])) for one in (*found["groups"], found)]  # fmt: skip
+    right = ["accounts", "above zero", "below zero", "sum"]
+    write_table(["kind", "class", *right], rows, right=right)
+    say(f"At log size {found['log_size']}.")
 
 
 @account.command("open")

@@ -33,6 +33,7 @@ from ledger.files.payments import Payments, read_payments
 from ledger.log import base64s
 from ledger.receipts.verifying import verify
 from ledger.signer.keyfile import replace_file
+from ledger.store.listings import MemberFilter
 from ledger.store.lockfile import server_of
 
 EXCERPT = Path(__file__).parent.parent / "examples" / "bradford_2019_excerpt.csv"
@@ -172,9 +173,10 @@ class Demo:
 
     def _report(self, one: Import) -> None:
         session, database = self._session, self._session.database()
-        info, report, total = session.look(), one.report(), database.sum_of_balances()
-        members = list(database.members())
-        raised = sum(account.limits_since != account.opened for listed in members for account in listed.accounts)
+        info, report, total = session.look(), one.report(), database.total_accounts()["sum"]
+        members = list(database.members(MemberFilter()))
+        accounts = [account for listed in members for account in listed["accounts"]]
+        raised = sum(account["limits_since"] != account["opened"] for account in accounts)
         lines = [
             ("Ledger", f"{info.origin}, identity {base64s.encode(info.identity)}"),
             ("Members", f"{len(members):,}, admitted by {info.needed('admit')} of {len(info.administrators)} "

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from cli.ledgers import LedgerInfo, of_info
-from cli.output import utc
 from ledger.ambient.clock import ClockGuard
 from ledger.client.outcomes import Outcome, id_of
-from ledger.core.accounts import Account
 from ledger.core.machine import Repeat
 from ledger.core.refusals import Refusal
 from ledger.intake.submission import Prepared
@@ -30,7 +28,7 @@ from ledger.store import personal, queries
 from ledger.store.database import Store
 from ledger.store.engine import parse_url, sqlite_file
 from ledger.store.errors import StoreError, Unavailable
-from ledger.store.listings import Listed, Registered, list_holders, list_members, sum_of_balances
+from ledger.store.listings import MemberFilter, Registered, list_holders
 from ledger.store.lockfile import LockFile
 from ledger.store.movements import Filter
 from ledger.store.queries import Place
@@ -85,7 +83,7 @@ class Direct:
     def account(self, id: str) -> dict[str, Any] | None:
         """An account's position, as the API shows it; None where there is none."""
         found = queries.account(self.store, self.ledger_id, bytes.fromhex(id), None)
-        return _account(found) if found else None
+        return books.position(found) if found else None
 
     def holder(self, id: str) -> dict[str, Any] | None:
         """What the ledger knows of a holder, as the API shows it; None where there is none."""
@@ -112,17 +110,17 @@ class Direct:
         store, ledger_id = self.store, self.ledger_id
         return _items(lambda place, n: list_changes(store, ledger_id, what, subject, place, n), limit)
 
-    def members(self) -> Iterator[Listed]:
-        """Every member in the order of admission, with its name and its accounts."""
-        return list_members(self.store, self.ledger_id)
+    def members(self, wanted: MemberFilter) -> Iterator[Plain]:
+        """Every member that is wanted, in the order of admission, with its accounts, as the API shows them."""
+        return _items(lambda place, n: books.list_members(self.store, self.ledger_id, wanted, place, n), None)
 
     def holders(self) -> list[Registered]:
         """Every registered holder in the order of registration, with its name."""
         return list_holders(self.store, self.ledger_id)
 
-    def sum_of_balances(self) -> int:
-        """All balances together."""
-        return sum_of_balances(self.store, self.ledger_id)
+    def total_accounts(self) -> Plain:
+        """What all balances come to, as the API shows it."""
+        return books.total_accounts(self.store, self.ledger_id)
 
     def checkpoint(self) -> bytes:
         """The latest signed checkpoint; raises Unavailable before the first."""
@@ -199,21 +197,12 @@ def _outcome(id: str, decided: Decided) -> Outcome:
     return Outcome(id, decided.log_index, isinstance(decided, Repeat))
 
 
-def _account(found: Account) -> dict[str, Any]:
-    shown: dict[str, Any] = {name.rstrip("_"): value for name, value in found._asdict().items()}
-    del shown["lowest"], shown["highest"]
-    return shown | {
-        "id": found.id.hex(), "member": found.member.hex() if found.member else None, "available": found.available,
-        "negative_since": utc(found.negative_since) or None,
-    }  # fmt: skip
-
-
-def _items(page: Callable[[Place | None, int], books.Page], limit: int) -> Iterator[Plain]:
-    """What a list has, a page at a time."""
+def _items(page: Callable[[Place | None, int], books.Page], limit: int | None) -> Iterator[Plain]:
+    """What a list has, a page at a time; at most `limit`, or all."""
     place: Place | None = None
-    while limit > 0:
-        items, place = page(place, min(limit, PAGE))
+    while limit is None or limit > 0:
+        items, place = page(place, PAGE if limit is None else min(limit, PAGE))
         yield from items
-        limit -= len(items)
+        limit = None if limit is None else limit - len(items)
         if place is None:
             return

@@ -1,7 +1,7 @@
 """`comarca member`: admit members, list them, change their facts."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -12,14 +12,13 @@ from cli.options import FILE, GATHERS, SIGNS, WRITES, Group, pass_session, with_
 from cli.output import write_json, write_table
 from cli.session import Session
 from ledger.core.forms import Form
-from ledger.core.members import Admit, Facts, SetFacts
-from ledger.core.words import HolderId, MemberId
-from ledger.store.listings import Listed
+from ledger.core.members import Admit, Facts, MemberKind, SetFacts
+from ledger.core.words import HolderId, MemberId, Status
+from ledger.store.listings import MemberFilter
 
 FACTS: Form[Facts] = Form(Facts)
 OF_FACTS = (
-    click.option("--kind", type=click.Choice(["business", "association", "public", "person", "bank", "ledger"]),
-                 required=True, help="What the member is."),
+    click.option("--kind", type=click.Choice(get_args(MemberKind)), required=True, help="What the member is."),
     click.option("--place", required=True, metavar="CODE", help="Country and LAU code, such as ES/08215."),
     click.option("--inside/--outside", default=True, help="Inside the territory, or outside."),
     click.option("--sse", is_flag=True, help="Of the social and solidarity economy, by the charter's criterion."),
@@ -77,7 +76,7 @@ def admit(session: Session, class_: str, member_key: Path | None, holder: str | 
 @click.argument("id", metavar="MEMBER")
 @click.option("--reason", required=True, metavar="TEXT", help="Why; kept outside the log.")
 @click.option("--was", type=click.IntRange(0), metavar="INDEX",
-              help="Log index of the entry that last set them; looked up in the database.")  # fmt: skip
+              help="Log index of the entry that last set them; without it, it is looked up.")  # fmt: skip
 @with_options(OF_FACTS, SIGNS, GATHERS, WRITES)
 @pass_session
 def facts(session: Session, id: str, reason: str, was: int | None, key_files: tuple[Path, ...], out: Path | None,
@@ -90,44 +89,44 @@ def facts(session: Session, id: str, reason: str, was: int | None, key_files: tu
     """
     name = parse_id(id, "MEMBER")
     if was is None:
-        was = _facts_since(session, name)
+        was = _facts_since(session, id, key_files)
     asked = SetFacts(MemberId(name), _facts(given), was, b"")
     administer(session, "set_facts", asked, key_files, out, texts={"reason": reason, "profile": given["profile"]})
 
 
-def _facts_since(session: Session, id: bytes) -> int:
-    for one in session.database().members():
-        if one.member.id == id:
-            return one.member.facts_since
-    raise Wrong(f"there is no member {id.hex()}")
+def _facts_since(session: Session, id: str, key_files: tuple[Path, ...]) -> int:
+    session.log_in(key_files)
+    found = session.holder(id)["facts"]
+    if found is None:
+        raise Wrong(f"there is no member {id}")
+    return int(found["facts_since"])
 
 
 @member.command("list")
-@with_options()
+@click.option("--class", "class_", metavar="WORD", help="With an account of this class.")
+@click.option("--status", type=click.Choice(get_args(Status)), help="With an account of this status.")
+@click.option("--kind", type=click.Choice(get_args(MemberKind)), help="Members of this kind.")
+@click.option("--place", metavar="CODE", help="Country and LAU code, such as ES/08215.")
+@click.option("--sector", metavar="CODE", help="Such as nace2.1/10.71.")
+@click.option("--inside/--outside", default=None, help="Inside the territory, or outside.")
+@click.option("--sse/--no-sse", default=None, help="Of the social and solidarity economy, or not.")
+@with_options(SIGNS)
 @pass_session
-def list_members(session: Session) -> None:
-    """List the members with their accounts. Works on the database.
+def list_members(session: Session, key_files: tuple[Path, ...], **given: Any) -> None:
+    """List the members with their accounts, in the order of admission; filters combine freely.
+
+    Through --server, --key says who asks: an administrator, or an auditor, who sees no names.
 
     \b
-    Example: comarca member list --json
+    Example: comarca member list --class commercial --status suspended
+             comarca member list --kind public --outside --json
     """
-    database = session.database()
-    info, found = session.info, database.members()
+    session.log_in(key_files)
+    found = session.members(MemberFilter(**given))
     if session.as_json:
-        write_json([_as_json(one) for one in found])
+        write_json(list(found))
         return
-    rows = [(one.profile, account.id.hex(), one.member.kind, account.class_, account.status,
-             info.decimal(account.balance)) for one in found for account in one.accounts]  # fmt: skip
+    decimal = session.info.decimal
+    rows = ((one["name"], account["id"], one["facts"]["kind"], account["class"], account["status"],
+             decimal(account["balance"])) for one in found for account in one["accounts"])  # fmt: skip
     write_table(["name", "account", "kind", "class", "status", "balance"], rows, right=["balance"])
-
-
-def _as_json(one: Listed) -> dict[str, Any]:
-    """A member for programs; amounts in minor units."""
-    member = one.member
-    beneficiary = member.beneficiary.hex() if member.beneficiary else None
-    facts = {"kind": member.kind, "inside": bool(member.inside), "sse": bool(member.sse), "place": member.place,
-             "sector": member.sector, "beneficiary": beneficiary}  # fmt: skip
-    accounts = [{"id": account.id.hex(), "class": account.class_, "status": account.status, "balance": account.balance,
-                 "floor": account.floor, "ceiling": account.ceiling} for account in one.accounts]  # fmt: skip
-    return {"id": member.id.hex(), "name": one.profile, "facts": facts, "facts_since": member.facts_since,
-            "admitted": member.admitted, "accounts": accounts}  # fmt: skip

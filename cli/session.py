@@ -27,6 +27,7 @@ from ledger.signer.keyfile import read_key, read_keys, read_password
 from ledger.signer.remote import RemoteSigner
 from ledger.signer.signer import Signer, SignerRefused, SignsCheckpoints
 from ledger.store.engine import parse_url, sqlite_file
+from ledger.store.listings import MemberFilter
 from ledger.store.lockfile import Held, server_of
 from ledger.store.movements import Filter
 
@@ -230,6 +231,18 @@ class Session:
             query = parameters(wanted) | ({"by": ",".join(by)} if by else {})
             return self._remote().read("movements/totals", query)
         return self._database().total_movements(wanted, by)
+
+    def members(self, wanted: MemberFilter) -> Iterator[Plain]:
+        """The members that are wanted, in the order of admission, with their accounts."""
+        if self.settings.server is not None:
+            return self._remote().items("members", parameters(wanted))
+        return self._database().members(wanted)
+
+    def total_accounts(self) -> Plain:
+        """What all balances come to."""
+        if self.settings.server is not None:
+            return self._remote().read("accounts/totals", {})
+        return self._database().total_accounts()
 
     def changes(self, what: str, subject: bytes | None, limit: int) -> Iterator[Plain]:
         """At most `limit` changes of an account's limits or status, a member's facts, or policies, newest first."""

@@ -99,3 +99,10 @@ class Whole(fields.Integer):
         if not isinstance(value, str) or not WHOLE.fullmatch(value):
             raise ValidationError("a whole number in plain digits")
         return int(value)
+
+
+class Truth(fields.Boolean):
+    """Yes or no in a query: `true` or `false`, where a form would take a dozen words."""
+
+    truthy = {"true"}
+    falsy = {"false"}

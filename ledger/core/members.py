@@ -29,11 +29,13 @@ from ledger.core.words import (
     Word,
 )
 
+MemberKind = Literal["business", "association", "public", "person", "bank", "ledger"]
+
 
 class Facts(NamedTuple):
     """What rules and figures need to know of a member. `sse`: by the charter's criterion; `inside` the territory."""
 
-    kind: Literal["business", "association", "public", "person", "bank", "ledger"]
+    kind: MemberKind
     inside: bool
     sse: bool
     place: Lau
@@ -131,7 +133,7 @@ class Member(NamedTuple):
     custodian: HolderId | None
 
 
-MEMBERS = Noun(Member, keys=1)
+MEMBERS = Noun(Member, keys=1, indexes=(("admitted",),))
 
 
 # --- admission

@@ -4,9 +4,10 @@ from collections.abc import Collection
 from typing import Any
 
 from ledger.ambient.clock import moment
-from ledger.core.accounts import Movement
-from ledger.store import movements
+from ledger.core.accounts import Account, Movement
+from ledger.store import listings, movements
 from ledger.store.database import Store
+from ledger.store.listings import Listed, MemberFilter
 from ledger.store.movements import Filter, Group
 from ledger.store.queries import Place
 
@@ -72,7 +73,56 @@ def _group(group: Group, by: Collection[str]) -> Plain:
     return {**shown, "count": group.number, "sum": group.amount}
 
 
-def parameters(wanted: Filter) -> dict[str, str]:
+# --- members and accounts
+
+
+def list_members(
+    store: Store, ledger_id: int, wanted: MemberFilter, after: Place | None, limit: int, *, names: bool = True
+) -> Page:
+    """Members with their accounts, in the order of admission; what their profiles say, where the reader may see it.
+    Raises Unavailable."""
+    found = listings.list_members(store, ledger_id, wanted, after, limit + 1)
+    last = Place(found[limit - 1].member.admitted, 0) if len(found) > limit else None
+    return [_member(one, names) for one in found[:limit]], last
+
+
+def _member(listed: Listed, names: bool) -> Plain:
+    id, kind, inside, sse, place, sector, beneficiary, facts_since, admitted, custodian = listed.member
+    facts = {"kind": kind, "inside": bool(inside), "sse": bool(sse), "place": place, "sector": sector,
+             "beneficiary": beneficiary.hex() if beneficiary else None}  # fmt: skip
+    return {
+        "id": id.hex(), "name": listed.profile if names else None, "facts": facts, "facts_since": facts_since,
+        "admitted": admitted, "custodian": custodian.hex() if custodian else None,
+        "accounts": [position(account) for account in listed.accounts],
+    }  # fmt: skip
+
+
+def position(account: Account) -> Plain:
+    """Where an account stands; the guards, which follow the limits, are nobody's business."""
+    shown = {name.rstrip("_"): value for name, value in account._asdict().items() if name not in ("lowest", "highest")}
+    return shown | {
+        "id": account.id.hex(), "member": account.member.hex() if account.member else None,
+        "available": account.available,
+        "negative_since": None if account.negative_since is None else moment(account.negative_since),
+    }  # fmt: skip
+
+
+def total_accounts(store: Store, ledger_id: int) -> Plain:
+    """How many accounts there are, what is owned and what is owed: the mutual credit in use; their sum, which is zero
+    or something is wrong; at a log size. Raises Unavailable."""
+    size, found = listings.balances(store, ledger_id)
+    positive, negative = sum(one.positive for one in found), sum(one.negative for one in found)
+    return {
+        "log_size": size, "accounts": sum(one.accounts for one in found), "positive": positive, "negative": negative,
+        "sum": positive + negative,
+        "groups": [{name.rstrip("_"): value for name, value in one._asdict().items()} for one in found],
+    }  # fmt: skip
+
+
+# --- filters as they stand in addresses
+
+
+def parameters(wanted: Filter | MemberFilter) -> dict[str, str]:
     """A filter as the parameters of an address (docs/api.md)."""
     return {_NAMES.get(name, name): _said(name, value) for name, value in wanted._asdict().items() if value is not None}
 
@@ -83,4 +133,6 @@ _NAMES = {"start": "from", "end": "to", "class_": "class"}
 def _said(name: str, value: Any) -> str:
     if name in ("start", "end"):
         return moment(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return value.hex() if isinstance(value, bytes) else str(value)

@@ -1,10 +1,9 @@
-"""Lists over a whole ledger, for the administrators' command: members with their accounts, registered holders, the sum
-of balances."""
+"""Lists over a whole ledger: members with their accounts, registered holders; and what all balances come to."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, case, func, select
 
 from ledger.core.accounts import ACCOUNTS, Account
 from ledger.core.holders import HOLDERS, Holder
@@ -12,30 +11,62 @@ from ledger.core.members import MEMBERS, Member
 from ledger.log import salted
 from ledger.store import schema
 from ledger.store.database import Store
+from ledger.store.log import read_head
+from ledger.store.queries import Place
+from ledger.store.sums import sum_of, whole
+
+
+class MemberFilter(NamedTuple):
+    """Which members; None leaves it open. `class_` and `status` are those of an account, and of one where both are
+    given."""
+
+    kind: str | None = None
+    place: str | None = None
+    inside: bool | None = None
+    sse: bool | None = None
+    sector: str | None = None
+    class_: str | None = None
+    status: str | None = None
 
 
 class Listed(NamedTuple):
-    """A member, what its profile says ("" where none is kept), its accounts in the order they were opened."""
+    """A member, what its profile says (None where none is kept), its accounts in the order they were opened."""
 
     member: Member
-    profile: str
+    profile: str | None
     accounts: tuple[Account, ...]
 
 
-def list_members(store: Store, ledger_id: int) -> Iterator[Listed]:
-    """Every member, in the order of admission."""
-    members, accounts, profiles = schema.PROJECTIONS[MEMBERS], schema.PROJECTIONS[ACCOUNTS], schema.profile
+def list_members(store: Store, ledger_id: int, wanted: MemberFilter, after: Place | None, limit: int) -> list[Listed]:
+    """At most `limit` members in the order of admission, each by an entry of its own, from after a place on. Raises
+    Unavailable."""
+    table, accounts, profiles = schema.PROJECTIONS[MEMBERS], schema.PROJECTIONS[ACCOUNTS], schema.profile
+    query = select(table).where(table.c.ledger_id == ledger_id, *_conditions(ledger_id, wanted))
+    if after is not None:
+        query = query.where(table.c.admitted > after.log_index)
     with store.read() as connection:
-        owned: dict[bytes, list[Account]] = {}
-        mine = select(accounts).where(accounts.c.ledger_id == ledger_id, accounts.c.member.is_not(None))
-        for row in connection.execute(mine.order_by(accounts.c.opened)):
-            owned.setdefault(bytes(row.member), []).append(Account(*row[1:]))
-        lines = select(profiles.c.member, profiles.c.line).where(profiles.c.ledger_id == ledger_id)
-        said = {bytes(member): salted.parse_free_text(bytes(line)) for member, line in connection.execute(lines)}
-        wanted = select(members).where(members.c.ledger_id == ledger_id).order_by(members.c.admitted)
-        found = [Member(*row[1:]) for row in connection.execute(wanted)]
-    for member in found:
-        yield Listed(member, said.get(member.id, ""), tuple(owned.get(member.id, ())))
+        found = [Member(*row[1:]) for row in connection.execute(query.order_by(table.c.admitted).limit(limit))]
+        ids = [member.id for member in found]
+        owned: dict[bytes, list[Account]] = {id: [] for id in ids}
+        theirs = select(accounts).where(accounts.c.ledger_id == ledger_id, accounts.c.member.in_(ids))
+        for row in connection.execute(theirs.order_by(accounts.c.opened, accounts.c.id)):
+            owned[bytes(row.member)].append(Account(*row[1:]))
+        kept = select(profiles.c.member, profiles.c.line)
+        lines = connection.execute(kept.where(profiles.c.ledger_id == ledger_id, profiles.c.member.in_(ids)))
+        said = {bytes(member): salted.parse_free_text(bytes(line)) for member, line in lines}
+    return [Listed(member, said.get(member.id), tuple(owned[member.id])) for member in found]
+
+
+def _conditions(ledger_id: int, wanted: MemberFilter) -> Iterator[ColumnElement[bool]]:
+    table, accounts = schema.PROJECTIONS[MEMBERS], schema.PROJECTIONS[ACCOUNTS]
+    for name in ("kind", "place", "inside", "sse", "sector"):
+        if (value := getattr(wanted, name)) is not None:
+            yield table.c[name] == (int(value) if isinstance(value, bool) else value)
+    of_account = {"class": wanted.class_, "status": wanted.status}
+    asked = [accounts.c[name] == value for name, value in of_account.items() if value is not None]
+    if asked:
+        own = select(accounts.c.id).where(accounts.c.ledger_id == ledger_id, accounts.c.member == table.c.id, *asked)
+        yield own.exists()
 
 
 class Registered(NamedTuple):
@@ -55,9 +86,24 @@ def list_holders(store: Store, ledger_id: int) -> list[Registered]:
     return [Registered(Holder(*row[1:-1]), salted.parse_free_text(bytes(row[-1])) if row[-1] else "") for row in rows]
 
 
-def sum_of_balances(store: Store, ledger_id: int) -> int:
-    """All balances together, common accounts too; zero, or something is wrong."""
+class Balances(NamedTuple):
+    """The accounts of one kind and class: how many, the sum of those above zero, and of those below."""
+
+    kind: str
+    class_: str | None
+    accounts: int
+    positive: int
+    negative: int
+
+
+def balances(store: Store, ledger_id: int) -> tuple[int, list[Balances]]:
+    """The balances of all accounts by kind and class, and the log size at which they stand so. Raises Unavailable."""
     table = schema.PROJECTIONS[ACCOUNTS]
-    wanted = select(func.coalesce(func.sum(table.c.balance), 0)).where(table.c.ledger_id == ledger_id)
+    alike, balance = (table.c.kind, table.c["class"]), table.c.balance
+    above, below = (case((condition, balance), else_=0) for condition in (balance > 0, balance < 0))
+    wanted = select(*alike, func.count(), *sum_of(above), *sum_of(below)).where(table.c.ledger_id == ledger_id)
     with store.read() as connection:
-        return int(connection.execute(wanted).scalar_one())
+        size = read_head(connection, ledger_id).size
+        rows = connection.execute(wanted.group_by(*alike)).all()
+    found = [Balances._make((*row[:3], whole(*row[3:5]), whole(*row[5:]))) for row in rows]
+    return size, sorted(found, key=lambda one: (one.kind, one.class_ or ""))

@@ -17,8 +17,7 @@ from ledger.store import schema
 from ledger.store.database import Store
 from ledger.store.log import read_head
 from ledger.store.queries import Place, first_index, index_where, time_at
-
-PART = 10**9  # sums are taken in two parts, as a sum of amounts may be beyond 2^63
+from ledger.store.sums import sum_of, whole
 
 MOVED, OPENED = schema.PROJECTIONS[MOVEMENTS], schema.PROJECTIONS[ACCOUNTS]
 
@@ -127,7 +126,7 @@ def totals(store: Store, ledger_id: int, wanted: Filter, by: Collection[str]) ->
             for side in _sides(wanted):
                 for *key, count, high, low in _sums(connection, ledger_id, [*within, *side], by):
                     old_count, old_sum = found.get((month, *key), (0, 0))
-                    found[month, *key] = old_count + count, old_sum + int(high) * PART + int(low)
+                    found[month, *key] = old_count + count, old_sum + whole(high, low)
     in_order = sorted(found.items(), key=lambda item: [(value is not None, value) for value in item[0]])
     return Totals(size, tuple(Group._make((*key, *sums)) for key, sums in in_order))
 
@@ -143,8 +142,7 @@ def _sums(
         account = OPENED.alias(side)
         classes.append(account.c["class"].label(side))
         joined = joined.join(account, and_(account.c.ledger_id == ledger_id, account.c.id == MOVED.c[side]))
-    amount = MOVED.c.amount
-    sums = (func.count(), func.sum(amount // PART), func.sum(amount % PART))
+    sums = (func.count(), *sum_of(MOVED.c.amount))
     wanted = select(*kind, *classes, *sums).select_from(joined).where(*conditions).group_by(*kind, *classes)
     for row in connection.execute(wanted):
         if row[-3]:  # without groups there is a row of nothing

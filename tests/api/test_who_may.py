@@ -63,6 +63,8 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", f"{LEDGER}/accounts/{{id}}/status"): Route(MINE),
     ("GET", f"{LEDGER}/members/{{id}}/facts"): Route({**MINE, "delegate": 404}),
     ("GET", f"{LEDGER}/policies"): Route({**PUBLIC, **BAD, "unread": 403, "unseeing": 200}),
+    ("GET", f"{LEDGER}/accounts/totals"): Route(OVERSEEN),
+    ("GET", f"{LEDGER}/members"): Route(OVERSEEN),
     ("GET", f"{LEDGER}/movements"): Route(OVERSEEN),
     ("GET", f"{LEDGER}/movements/totals"): Route(OVERSEEN),
     ("GET", f"{LEDGER}/holders/{{id}}"): Route({**MINE, "delegate": 404}),

@@ -68,6 +68,44 @@ def test_who_may_not_and_what_is_mistyped(market: House) -> None:
     assert "documented" in said
 
 
+# --- members and balances
+
+
+def test_members_are_listed_with_filters(market: House) -> None:
+    mill, shop, town = (market.holder(name) for name in ("mill", "shop", "town"))
+    market.good("account", "suspend", mill, "--reason", "closed in August", *BOTH)
+    market.good("member", "facts", town, "--kind", "public", "--place", "FR/66136", "--outside", "--reason", "so it is",
+                *BOTH, "--server", market.address)  # fmt: skip
+    market.good("profile", "set", shop, "Shop of all – Tots", "--reason", "moved", *BOTH)
+    found = market.both_ways("member", "list")
+    assert [one["id"] for one in found] == [mill, shop, town]
+    assert [one["name"] for one in found] == ["Mill", "Shop of all – Tots", "Town"]
+    assert [one["accounts"][0]["balance"] for one in found] == [10_000, -9250, -750]
+    for more, ids in (
+        (("--class", "commercial"), [mill, shop]), (("--status", "suspended"), [mill]), (("--kind", "public"), [town]),
+        (("--class", "public", "--status", "suspended"), []), (("--outside",), [town]), (("--inside",), [mill, shop]),
+        (("--place", "FR/66136", "--kind", "public", "--no-sse"), [town]), (("--sse",), []),
+        (("--sector", "nace2.1/10.71"), []),
+    ):  # fmt: skip
+        assert [one["id"] for one in market.both_ways("member", "list", *more)] == ids, more
+    assert "scope" in market.bad(1, "member", "list", "--server", market.address, "--key", "mill.key")
+
+
+def test_what_is_owned_and_what_is_owed(market: House) -> None:
+    found = market.both_ways("account", "totals")
+    assert found == {
+        "log_size": 9, "accounts": 5, "positive": 10_000, "negative": -10_000, "sum": 0,
+        "groups": [
+            {"kind": "common", "class": None, "accounts": 2, "positive": 0, "negative": 0},
+            {"kind": "member", "class": "commercial", "accounts": 2, "positive": 10_000, "negative": -9250},
+            {"kind": "member", "class": "public", "accounts": 1, "positive": 0, "negative": -750},
+        ],
+    }  # fmt: skip
+    lines = market.good("account", "totals").split("\n")
+    assert lines[0] == "kind\tclass\taccounts\tabove zero\tbelow zero\tsum"
+    assert lines[2] == "member\tcommercial\t2\t100.00\t-92.50\t7.50" and lines[4] == "\t\t5\t100.00\t-100.00\t0.00"
+
+
 # --- what stood when
 
 

@@ -110,7 +110,7 @@ def test_bad_members(house: House) -> None:
     assert "none of these keys is an administrator's" in house.bad(2, *admit[:6], *FACTS, "--key", "mill.key")
     assert "--holder" in house.bad(2, "member", "admit", "--class", "commercial", *FACTS, "--holder", "x",
                                    "--public-key", "y", *BOTH)  # fmt: skip
-    assert "no member" in house.bad(1, "member", "facts", ABSENT, *FACTS, "--reason", "x", *BOTH)
+    assert "no holder" in house.bad(1, "member", "facts", ABSENT, *FACTS, "--reason", "x", *BOTH)
     assert "superseded" in house.bad(1, "member", "facts", mill, *FACTS, "--reason", "x", "--was", "0", *BOTH)
 
 
