@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from ledger.core.days import DAY_S
 from ledger.log import checkpoint, merkle
-from ledger.signer.signer import SignerRefused, SignsCheckpoints
+from ledger.signer.signer import SignerRefused, SignsCheckpoints, missing_key
 from ledger.store.database import Store
 from ledger.store.log import Head, leaf_hashes, nodes, operator_keys, read_head, times_of
 from ledger.store.rows import Rows, rows_of
@@ -24,7 +24,7 @@ BOTH_S = 30 * DAY_S  # after a change of the operator's key, both sign
 
 def signing(signer: SignsCheckpoints, store: Store, ledger_id: int) -> Callable[[Head], bytes]:
     """A function from a committed head to a signed checkpoint of it, or of a later one; it raises SignerRefused, and so
-    does this already where the database holds less than was signed."""
+    does this already where the database holds less than was signed, or the signer has not the key that stands."""
     return _Signing(signer, store, ledger_id).sign
 
 
@@ -34,6 +34,7 @@ class _Signing:
         self._last: Head | None = None
         if latest := signer.latest():
             self._check_holds(latest, 0)
+        self._check_key()
 
     def sign(self, head: Head) -> bytes:
         """A checkpoint that covers this head."""
@@ -73,6 +74,14 @@ class _Signing:
                 "database. Nothing is written upon it. Bring the newer one back, or refill this one with "
                 "`comarca log recover` (docs/recovering.md)"
             )
+
+    def _check_key(self) -> None:
+        """Refuse to begin without the key that stands: what is written would stay unsigned."""
+        with self._store.read() as connection:
+            head = read_head(connection, self._ledger_id)
+            by = operators(rows_of(connection, self._ledger_id), head.size, head.time) if head.size else []
+        if by and by[0] not in self._signer.keys:
+            raise SignerRefused(missing_key(head.size, by[0]))
 
     def _size(self) -> int:
         with self._store.read() as connection:

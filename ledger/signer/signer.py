@@ -160,12 +160,7 @@ class Signer:
     def _seeds_of(self, size: int, by: Sequence[bytes]) -> list[bytes]:
         """The seeds that sign: the first of `by`, and of the others those that are at hand."""
         if not by or by[0] not in self._seeds:
-            wanted = keys.encode(by[0]) if by else "of nobody"
-            raise SignerRefused(
-                f"a checkpoint of size {size} is signed by the operator's key {wanted}, which is not here. Name its "
-                "file by COMARCA_OPERATOR_KEY, the former key's by COMARCA_OPERATOR_KEY_BEFORE, and start again "
-                "(docs/signer.md)"
-            )
+            raise SignerRefused(missing_key(size, by[0]) if by else "nobody is named who signs")
         publics = {keys.key_id(self.origin, public): public for public in reversed(by) if public in self._seeds}
         return [self._seeds[public] for public in by if public in publics.values()]
 
@@ -230,6 +225,15 @@ class Signer:
             raise SignerRefused(f"{self.path}: the signer's state was not written whole; is the disk full?")
         os.fdatasync(descriptor)
         self._durable = slot.number
+
+
+def missing_key(size: int, public: bytes) -> str:
+    """What to do where the key is not at hand that signs checkpoints of this size."""
+    return (
+        f"a checkpoint of size {size} is signed by the operator's key {keys.encode(public)}, which is not here. Name "
+        "its file by COMARCA_OPERATOR_KEY, the former key's by COMARCA_OPERATOR_KEY_BEFORE, and start again "
+        "(docs/signer.md)"
+    )
 
 
 def origin_of_state(path: Path) -> str | None:

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from ledger.core.offices import SetOperator
+from ledger.core.words import PublicKey
 from ledger.log import checkpoint, keys
 from ledger.receipts.verifying import verify
 from tests.api.test_serving import House, Server, serving, start
@@ -146,6 +148,37 @@ def test_two_processes_and_a_signer_that_is_killed_under_load(postgres_url: str,
             check_receipt(house, receipt)
         assert server.stop() == 0
         assert house.check_checkpoints() == 245
+
+
+def test_a_change_of_the_operator_s_key_while_it_serves(apart: Apart) -> None:
+    """Submitted too early: 503 and what to do; then the signer has both keys, and the server need not even restart."""
+    territory, new = apart.territory, keys.public_of(seed("operator 2"))
+    change = territory.draft("set_operator", SetOperator(PublicKey(new), 0)).signed(territory.administrators[:2])
+    with serving(apart) as server:
+        for octets in (change, pay(apart)):
+            assert server.submit(octets)[0] == 503
+        words = server.request("GET", "/health/ready")[1]
+        assert keys.encode(new).encode() in words and b"COMARCA_OPERATOR_KEY_BEFORE" in words
+        assert apart.signer.stop() == 0
+        apart.signer.change_key(seed("operator 2"))
+        apart.signer.start()
+        status, receipt = server.submit(change)
+        assert status == 200
+        status, paid = server.submit(pay(apart))
+        assert status == 201
+        check_receipt(apart, paid)
+        for note in (receipt["checkpoint"].encode(), paid["checkpoint"].encode()):
+            assert [line.key_id for line in checkpoint.parse(note).signatures] == [
+                keys.key_id(ORIGIN, new), keys.key_id(ORIGIN, PUBLIC)]  # fmt: skip
+            assert checkpoint.verify(note, ORIGIN, new) == checkpoint.verify(note, ORIGIN, PUBLIC)
+        assert server.stop() == 0
+    apart.check_checkpoints()
+    apart.signer.stop()
+    apart.signer.settings |= {"COMARCA_OPERATOR_KEY": "operator.key", "COMARCA_OPERATOR_KEY_BEFORE": ""}
+    apart.signer.state.rename(apart.signer.folder / "operator.state")
+    with apart.signer:
+        said = start(apart)
+        assert "key is not the one of solana" in said.communicate(timeout=60)[1] and said.returncode == 3
 
 
 def _until_signed(server: Server, octets: bytes) -> Any:

@@ -1,12 +1,14 @@
 """The command where the operator's key is with a signer: founding, writing, looking; no key file on this machine."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ledger.signer.keyfile import write_keys
 from tests.cli.house import BOTH, ORIGIN, PASSWORD, House
 from tests.cli.test_operating import states
 from tests.signer.process import SignerProcess
@@ -79,3 +81,23 @@ def test_what_a_signer_makes_of_an_old_copy(away: tuple[House, SignerProcess]) -
     ]
     said = house.bad(3, "policy", "set", "limits", "{}", *BOTH, "--url", "sqlite:///old.db")
     assert "old backup" in said
+
+
+def test_two_keys_have_one_state(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which is moved by hand; a second one is refused, wherever it comes from."""
+    write_keys(Path("operator2.key"), {"operator": os.urandom(32)}, PASSWORD.encode(), 2)
+    monkeypatch.setenv("COMARCA_OPERATOR_KEY", "operator2.key")
+    assert "state is missing" in house.bad(3, "policy", "set", "limits", "{}", *BOTH)
+    monkeypatch.setenv("COMARCA_OPERATOR_KEY_BEFORE", "operator.key")
+    said = house.bad(3, "policy", "set", "limits", "{}", *BOTH)
+    assert "mv operator.state operator2.state" in said
+    Path("operator.state").rename("operator2.state")
+    house.admit("mill")
+    assert states(house)["signer"] == ("ok", "has signed up to size 2 of 2")
+    shutil.copy("operator2.state", "operator.state")
+    assert "a second state beside operator2.state" in house.bad(3, "policy", "set", "limits", "{}", *BOTH)
+    Path("operator.state").unlink()
+    monkeypatch.delenv("COMARCA_OPERATOR_KEY_BEFORE")
+    size = house.json("log", "size")["size"]
+    assert "signed by the operator's key" in house.bad(3, "policy", "set", "limits", "{}", *BOTH)
+    assert house.json("log", "size")["size"] == size

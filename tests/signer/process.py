@@ -21,6 +21,7 @@ class SignerProcess(AbstractContextManager["SignerProcess"]):
     def __init__(self, folder: Path, *arguments: str, seed: bytes = SEED, origin: str = ORIGIN):
         self.folder, self.origin, self.socket = folder, origin, folder / "signer.sock"
         self.state = folder / "operator.state"
+        self.settings = {"COMARCA_PASSWORD_FILE": "signer.password", "PYTHONPATH": str(Path.cwd())}
         self.process: subprocess.Popen[str] | None = None
         self.arguments = arguments
         (folder / "signer.password").write_text(PASSWORD)
@@ -32,9 +33,14 @@ class SignerProcess(AbstractContextManager["SignerProcess"]):
     def popen(self, *arguments: str) -> "subprocess.Popen[str]":
         """The command with these arguments, in the folder."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("COMARCA_")}
-        environment = clean | {"COMARCA_PASSWORD_FILE": "signer.password", "PYTHONPATH": str(Path.cwd())}
         command = [*COMMAND, "signer", *arguments]
-        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=self.folder, env=environment)
+        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=self.folder, env=clean | self.settings)
+
+    def change_key(self, seed: bytes) -> None:
+        """Give it a new key beside the old one, while it is stopped; the state goes on with the new one."""
+        write_keys(self.folder / "operator2.key", {"operator": seed}, PASSWORD.encode(), 2)
+        self.state = self.state.rename(self.folder / "operator2.state")
+        self.settings |= {"COMARCA_OPERATOR_KEY": "operator2.key", "COMARCA_OPERATOR_KEY_BEFORE": "operator.key"}
 
     def start(self) -> "SignerProcess":
         """Start it, and wait until it can be asked."""
