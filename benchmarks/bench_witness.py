@@ -1,7 +1,7 @@
 """What witnesses cost those who pay: the same load on two servers by turns, of which one collects cosignatures.
 
-The witness is `comarca witness` as a process of its own, on the same cores. A round is some seconds long, so that
-several rounds of collecting fall into it.
+The witness is `comarca witness` as a process of its own, on the same cores. A round is a second long or more, so
+that a round of collecting or several fall into it.
 """
 
 import random
@@ -23,7 +23,7 @@ from tests.territory import ORIGIN, Clock, TerritoryOfTests, seed
 from tests.witness.running import Running, make_witness, running, witness
 
 PATH = "/v1/ledgers/solana/instructions"
-CLIENTS, EACH = 64, 40  # payments that a client makes in a round
+CLIENTS, EACH = 32, 25  # payments that a client makes in a round
 
 
 class Side:

@@ -8,7 +8,9 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -143,6 +145,12 @@ def test_what_others_verify(north: Community, south: Community) -> None:
             assert command(north.folder, "log", "export", "log", *at).returncode == 0
             assert (north.folder / "log" / "checkpoint").read_bytes() == note
             assert served.process.ask("GET", "/north/checkpoint").body == note
+            with urlopen(f"{served.process.address}/north/checkpoint") as answer:
+                tag = answer.headers["ETag"]
+                assert answer.headers["Cache-Control"] == "public, no-cache" and answer.read() == note
+            asked_again = Request(f"{served.process.address}/north/checkpoint", headers={"If-None-Match": tag})
+            with pytest.raises(HTTPError, match="304"):
+                urlopen(asked_again)
             client = Client(served.process.address, "north")
             client.log_in(HolderId(north.members[0]), north.territory.seeds[north.members[0]], int(time.time()))
             (north.folder / "receipt.json").write_text(json.dumps(client.entry(size - 1)["receipt"]))

@@ -8,6 +8,7 @@ import pytest
 from ledger.log import checkpoint, cosignature, keys, notes, policy
 from ledger.log.keys import COSIGNER
 from ledger.log.policy import Policy
+from ledger.rebuild.rebuilding import rebuild
 from ledger.service.witnessed import STALE_S, PolicyError, latest_met, published, read_policy
 from ledger.store import cosignatures
 from ledger.store.cosignatures import Kept
@@ -144,6 +145,12 @@ def test_a_database_from_before_is_told_what_to_do(here: Published) -> None:
         connection.exec_driver_sql("DROP TABLE cosignature")
     with pytest.raises(StoreError, match="comarca rebuild"):
         cosignatures.check(here.store)
+    rebuild(here.store)
+    cosignatures.check(here.store)
+    here.grow(2)
+    here.cosign(0, 2)
+    rebuild(here.store)  # which takes nothing away
+    assert len(cosignatures.kept(here.store, here.ledger_id)) == 1
 
 
 def test_policies_that_cannot_be_collected_by(tmp_path: Path) -> None:

@@ -1,9 +1,12 @@
 """What a witness answers: the published exchange, every rule of tlog-witness, and time that does not run backwards."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ledger.log import checkpoint, consistency, cosignature, keys, merkle, notes
 from ledger.log.keys import COSIGNER
@@ -163,6 +166,27 @@ def test_what_is_malformed(witness: Witness, octets: bytes) -> None:
     answer = witness.add_checkpoint(octets)
     assert (answer.status, answer.text.count("\n")) == (400, 1)
     assert witness.latest()[0][1].size == 0
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_no_request_is_a_defect(data: st.DataObject) -> None:
+    """Whatever octets come: they are answered, and what is not the log's own is never cosigned."""
+    request = bytearray(data.draw(st.sampled_from([GOOD, body(17, 40), body(0, 40, seed=OTHER_SEED)])))
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(request)))
+        end = data.draw(st.integers(start, min(start + 40, len(request))))
+        request[start:end] = data.draw(
+            st.binary(max_size=40) | st.sampled_from([b"\n", b"\n\n", b"old 0\n", b"=", b" "])
+        )
+    with TemporaryDirectory() as folder:
+        State.create(Path(folder, "state"), VKEY)
+        state = State(Path(folder, "state"), VKEY)
+        seen = Witness(NAME, OWN, [Log(ORIGIN, keys.public_of(SEED), "")], state, lambda: 1.0)
+        answer = seen.add_checkpoint(bytes(request))
+        assert answer.status in (200, 400, 403, 404, 409, 422)
+        if answer.status == 200:  # the change did not touch what was signed
+            assert checkpoint.body(ORIGIN, 17, LOG.root(17)) in bytes(request)
 
 
 def test_a_checkpoint_from_a_server_of_ours_passes_unchanged(witness: Witness) -> None:
