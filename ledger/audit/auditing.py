@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
@@ -31,6 +31,7 @@ from ledger.store.log import Head, read_head
 from ledger.store.rows import rows_of
 
 Progress = Callable[[int, int], None]  # entries done, entries in all
+READ_THROUGH = {"mmap_size": 0, "cache_size": -4096}  # octets; KiB where negative
 
 
 class Passed(NamedTuple):
@@ -51,7 +52,7 @@ def audit(
 
     Raises Fault where something is wrong; Unavailable or StoreError where it could not be found out.
     """
-    with _could_not(store), store.read() as connection, scratch_database() as scratch:
+    with _could_not(store), store.read() as connection, _read_through(connection), scratch_database() as scratch:
         head = _head(connection, ledger_id)
         if head.fingerprint != schema.fingerprint():
             raise StoreError(f"{store}: the tables of {head.name} were made by another release; "
@@ -60,6 +61,23 @@ def audit(
             check_ledgers(connection, ledger_id)
             audited = _Audit(connection, scratch, head, progress)
             return audited.run(Ahead(connection, audited.replayed, head, pool).chunks())
+
+
+@contextmanager
+def _read_through(connection: Connection) -> Iterator[None]:
+    """Read a SQLite file once, from one end to the other: what is mapped or cached of it would only fill memory."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    before = {name: driver.execute(f"PRAGMA {name}").fetchone()[0] for name in READ_THROUGH}
+    try:
+        for name, value in READ_THROUGH.items():
+            driver.execute(f"PRAGMA {name} = {value}")
+        yield
+    finally:
+        for name, value in before.items():
+            driver.execute(f"PRAGMA {name} = {value}")
 
 
 @contextmanager

@@ -27,7 +27,7 @@ def scratch_database() -> Iterator[Connection]:
         engine = create_engine(f"sqlite:///{Path(folder) / 'scratch.db'}", connect_args={"isolation_level": None})
         try:
             with engine.connect() as connection:
-                for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -32768"):
+                for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -8192"):
                     connection.exec_driver_sql(f"PRAGMA {pragma}")
                 for statement in _tables():
                     connection.exec_driver_sql(statement)
