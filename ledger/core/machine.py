@@ -4,6 +4,7 @@ A new feature is one file beside this one and a line in each of these tuples; pa
 follow from its types.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -29,6 +30,7 @@ from ledger.core.refusals import Refusal, Refused
 from ledger.core.state import Noun, State, snake
 from ledger.core.words import Anchor, At, InstructionId, Time
 
+EVENT = re.compile('"event":"([a-z_]+)"')
 DAY, MONTH = 86_400, 2_678_400  # how long before `not_after` an instruction may be accepted, in seconds
 
 NOUNS: tuple[Noun[Any], ...] = (
@@ -320,6 +322,9 @@ def evolve(state: State, event: Any, at: At) -> None:
 def read_event(octets: bytes) -> Any:
     """The event of a salted line's JSON; raises BadForm, also for a kind of event that this program does not know."""
     text = ascii_of(octets)
+    written = EVENT.search(text)
+    if written is not None and (form := EVENT_FORMS.get(written[1])) and (found := form.read_written(text)):
+        return found[0]
     plain = plain_of(text)
     name = plain.get("event") if isinstance(plain, dict) else None
     if not isinstance(name, str) or name not in EVENT_FORMS:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.core.forms import BadForm, Form
+from ledger.core.accounts import Moved
+from ledger.core.forms import BadForm, Form, plain_of
 from ledger.core.machine import EVENT_FORMS, FORMS, LEGS, Envelope, read_event, write_event
 from ledger.core.transfers import Leg, Transfer
 from ledger.core.words import SAFE, AccountId, Anchor, InstructionId, MovementId
@@ -288,3 +289,41 @@ def test_a_refused_form_names_the_place(change: dict[str, Any], says: str) -> No
     with pytest.raises(BadForm) as caught:
         FORMS["transfer"].read(written({**plain(), **change}))
     assert says in str(caught.value)
+
+
+# --- read by an expression
+
+
+WRITTEN = [
+    *((EVENT_FORMS[json.loads(write_event(event))["event"]], write_event(event))
+      for _, events in eventful_book().events for event in events),
+    *((FORMS[one.kind], FORMS[one.kind].text(one.asked, ENVELOPE))
+      for one in instructions(Book()) if one.kind != "genesis"),
+]  # fmt: skip
+
+
+def in_words(form: Form[Any], text: str) -> Any:
+    """What the parser makes of it that says why not; None where it refuses."""
+    try:
+        return form.read_plain(plain_of(text), text)
+    except BadForm:
+        return None
+
+
+@given(st.sampled_from(WRITTEN), st.data())
+def test_both_parsers_agree_on_every_text(written: tuple[Form[Any], str], data: st.DataObject) -> None:
+    form, text = written
+    assert form.read_written(text) in (in_words(form, text), None)
+    start = data.draw(st.integers(0, len(text) - 1))
+    end = start + data.draw(st.integers(0, 2))
+    for put in data.draw(st.lists(st.text(st.sampled_from('"\\{}[],:-0129aef\n \x7fé'), max_size=3), max_size=8)):
+        changed = text[:start] + put + text[end:]
+        found = form.read_written(changed)
+        assert found is None or found == in_words(form, changed), changed
+
+
+def test_most_of_what_is_written_is_read_so() -> None:
+    by_kind = {form.form: form.read_written(text) is not None for form, text in WRITTEN}
+    assert by_kind[Moved] and by_kind[Transfer] and sum(by_kind.values()) > len(by_kind) / 2
+    for form, text in WRITTEN:
+        assert form.read_written(text) == (in_words(form, text) if by_kind[form.form] else None)
