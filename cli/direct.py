@@ -11,6 +11,7 @@ from ledger.ambient.clock import ClockGuard
 from ledger.client.outcomes import Outcome, id_of
 from ledger.core.machine import Repeat
 from ledger.core.refusals import Refusal
+from ledger.core.words import HolderId
 from ledger.intake.submission import Prepared
 from ledger.log import checkpoint, entry, proof
 from ledger.sequencer.sequencer import Sequencer
@@ -20,11 +21,12 @@ from ledger.service.door import Defect, Door
 from ledger.service.door import Outcome as Decided
 from ledger.service.histories import list_changes
 from ledger.service.own_data import granted, holder_facts
+from ledger.service.preview import Asking, Previewed, plain, preview
 from ledger.service.receipts import receipt_of
 from ledger.service.signing import signing
 from ledger.service.witnessed import published, read_policy
 from ledger.signer.signer import SignsCheckpoints
-from ledger.store import personal, queries
+from ledger.store import logins, personal, queries
 from ledger.store.database import Store
 from ledger.store.engine import parse_url, sqlite_file
 from ledger.store.errors import StoreError, Unavailable
@@ -68,6 +70,22 @@ class Direct:
         if self._writer is None:
             raise LookupError("open_writer comes first")
         return self._writer.send(submissions)
+
+    # --- before signing
+
+    def preview(self, octets: bytes, holder: HolderId, now: int) -> dict[str, Any] | Outcome:
+        """What a text without signature lines would come to for this holder, as the API says it; or its refusal."""
+        door = Door(self.store, self.ledger_id, time.time)
+        asking = Asking(holder, holder in logins.administrators(self.store, self.ledger_id), now)
+        found = preview(door, octets, asking)
+        refusal = found.outcome if isinstance(found, Previewed) else found
+        if isinstance(refusal, Refusal):
+            return _outcome(id_of(octets), refusal)
+        assert isinstance(found, Previewed)
+        info = queries.info(self.store, self.ledger_id)
+        assert info is not None
+        said = plain(info.ledger, found)
+        return {**said, "time": utc(said["time"]) if said["time"] else None}
 
     # --- reading
 

@@ -25,6 +25,7 @@ from cli.papers import sign, submit
 from cli.paying import cancel, pay
 from cli.personal import erase, export_member, profile, text
 from cli.policies import policy
+from cli.previewing import preview
 from cli.recoveries import recovery
 from cli.recovering import recover
 from cli.serving import serve
@@ -33,8 +34,8 @@ from cli.verifying import verify
 from cli.witnessing import witness
 
 COMMANDS = (init, serve, signer, demo, key, holder, member, account, movement, policy, pay, cancel, grant, recovery,
-            administrators, operator, clerk, profile, text, erase, draft, sign, submit, import_, log, verify, audit,
-            rebuild, doctor, config, witness)  # fmt: skip
+            administrators, operator, clerk, profile, text, erase, draft, preview, sign, submit, import_, log, verify,
+            audit, rebuild, doctor, config, witness)  # fmt: skip
 
 
 @click.group(cls=Group)

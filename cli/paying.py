@@ -9,6 +9,7 @@ from cli.acting import PERSON_S, compose, parse_id, send, show
 from cli.errors import Misused
 from cli.options import FILE, READABLE, SIGNS, WRITES, Command, pass_session, with_options
 from cli.output import say
+from cli.previewing import show_preview
 from cli.session import Session, Signing
 from ledger.client.gathering import Gathering
 from ledger.core.cancels import Cancel
@@ -32,15 +33,17 @@ TRANSFER: Form[Transfer] = Form(Transfer)
 @click.option("--once", metavar="TEXT", help="A word of your own that can be used one time: your invoice number.")
 @click.option("--memo", metavar="TEXT", help="For payer and payee; kept outside the log.")
 @click.option("--receipt", type=FILE, help="Save the receipt there.")
+@click.option("--preview", "only", is_flag=True, help="Say what it would come to; sign and send nothing.")
 @with_options(SIGNS, WRITES)
 @pass_session
 def pay(session: Session, payee: str | None, amount: str | None, many: Path | None, payer: str | None,
-        memo: str | None, receipt: Path | None, key_files: tuple[Path, ...], **fields: str | None) -> None:  # fmt: skip
+        memo: str | None, receipt: Path | None, only: bool, key_files: tuple[Path, ...],
+        **fields: str | None) -> None:  # fmt: skip
     """Pay AMOUNT to the account PAYEE, or the payments of --many, all or none.
 
     \b
     Example: comarca pay 0192f3a87c0b7e1a9d2c4b5a69788796 34.30 --key bakery.key --memo "flour of May"
-             comarca pay --many wages.csv --key bakery.key
+             comarca pay --many wages.csv --key bakery.key --preview
     """
     if receipt is not None and receipt.exists():
         raise Misused(f"{receipt}: is there already; name another file for the receipt")
@@ -53,7 +56,10 @@ def pay(session: Session, payee: str | None, amount: str | None, many: Path | No
         raise Misused("name PAYEE and AMOUNT, or --many FILE")
     else:
         gathering = _transfer(session, account, payee, amount, memo, fields)
-    _settle(session, gathering.signed([signer]), signer, receipt)
+    if only:
+        show_preview(session, gathering, signer)
+    else:
+        _settle(session, gathering.signed([signer]), signer, receipt)
 
 
 def _payer(session: Session, key_files: tuple[Path, ...], payer: str | None) -> tuple[Signing, bytes]:

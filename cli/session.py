@@ -18,7 +18,7 @@ from cli.ledgers import LedgerInfo, of_described
 from ledger.ambient.settings import Settings, read_settings
 from ledger.client.http import Client, ServerError
 from ledger.client.keyring import holder_of
-from ledger.client.outcomes import Outcome
+from ledger.client.outcomes import Outcome, id_of, refused
 from ledger.client.writing import Seed
 from ledger.core.changes import FACTS, POLICY
 from ledger.core.words import HolderId
@@ -269,6 +269,20 @@ class Session:
         if found is None:
             raise ServerError(404, {"detail": f"The signed log has no entry {log_index}."})
         return found
+
+    # --- before signing
+
+    def preview(self, octets: bytes, asking: Signing) -> dict[str, Any] | Outcome:
+        """What a text without signature lines would come to for this holder, as the API says it; or its refusal."""
+        if self.settings.server is None:
+            return self._database().preview(octets, asking.holder, self.now)
+        self.log_in_as(asking)
+        try:
+            return self._remote().preview(octets)
+        except ServerError as error:
+            if error.status not in (400, 409, 422):
+                raise
+            return refused(id_of(octets), error.body)
 
     # --- writing
 

@@ -12,27 +12,24 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from ledger.api import access
 from ledger.api.edge import JSON, TEXT, Routes, body, body_type, json_body, json_response
-from ledger.api.fields import Id, Time
+from ledger.api.fields import Id, Said, Time
 from ledger.api.grammar import asks, mapping
 from ledger.api.problems import Problem, of_refusal
 from ledger.api.served import Served, served
 from ledger.api.submitting import SUBMISSION_MOST
-from ledger.core.forms import BadForm, plain_of
-from ledger.core.ledgers import Ledger
-from ledger.core.machine import Repeat, write_event
+from ledger.core.forms import BadForm
 from ledger.core.refusals import Refusal
 from ledger.core.words import Anchor, HolderId
 from ledger.log import checkpoint
 from ledger.log.instruction import Signed
 from ledger.service.preparing import PREPARED, Around, Ask, prepare
-from ledger.service.preview import Asking, Preview, Previewed, ToldEnough, preview
-from ledger.service.wording import terms_of, words
+from ledger.service.preview import Asking, Previewed, ToldEnough, plain, preview
+from ledger.service.wording import terms_of
 from ledger.store import queries
 from ledger.store.errors import Unavailable
 from ledger.store.queries import Info
 
 ASK_MOST = 4 * 1024 * 1024  # octets of what is asked: 4,096 legs, with room for spaces
-LOGGED = "This very text is in the log already, as entry {}: sent again, it gets the outcome that it has."
 
 drafting = Routes("drafting", __name__, url_prefix="/v1/ledgers", description="Before signing")
 
@@ -62,7 +59,7 @@ class Draft(Schema):
 class AccountAfter(Schema):
     """An account of the reader's own, as it would stand after."""
 
-    id = Id(required=True)
+    id = Said(required=True, metadata=Id.said)
     balance = fields.Integer(required=True)
     held = fields.Integer(required=True)
     available = fields.Integer(required=True)
@@ -142,7 +139,7 @@ def preview_instruction(ledger: str) -> Response:
         raise Problem("not_ready", {"Retry-After": "5"}, what=why)
     asking = Asking(HolderId(reader.holder), reader.is_administrator, int(one.clock()))
     found = _previewed(one, body(SUBMISSION_MOST), asking)
-    return json_response(PreviewSchema().dump(_shown(_info(one).ledger, found)))
+    return json_response(PreviewSchema().dump(plain(_info(one).ledger, found)))
 
 
 def _previewed(one: Served, octets: bytes, asking: Asking) -> Previewed:
@@ -157,20 +154,3 @@ def _previewed(one: Served, octets: bytes, asking: Asking) -> Previewed:
         raise of_refusal(refusal)
     assert isinstance(found, Previewed)
     return found
-
-
-def _shown(ledger: Ledger, found: Previewed) -> dict[str, Any]:
-    if isinstance(found.outcome, Repeat):
-        index = found.outcome.log_index
-        said = [LOGGED.format(index)]
-        return {"status": 200, "log_index": index, "time": None, "words": said, "events": [], "accounts": []}
-    assert isinstance(found.outcome, Preview)
-    at, events, accounts = found.outcome
-    terms = terms_of(ledger)
-    said = words(terms, found.unsigned.instruction, found.unsigned.texts)
-    said += [f"Account {account.id.hex()} then stands at {terms.unit.text(account.balance)} and can pay "
-             f"{terms.unit.text(account.available)}." for account in accounts]  # fmt: skip
-    return {
-        "status": 201, "log_index": at.log_index, "time": at.time, "words": said,
-        "events": [plain_of(write_event(event)) for event in events], "accounts": accounts,
-    }  # fmt: skip

@@ -61,6 +61,14 @@ class Position(NamedTuple):
     available: int
 
 
+class Preview(NamedTuple):
+    """What a payment would come to now: in words, and the account's balance and what it can still pay, after it."""
+
+    words: tuple[str, ...]
+    balance: int
+    available: int
+
+
 class Movement(NamedTuple):
     """A movement as its account sees it; `balance` is the account's after it, `number` its place in the instruction."""
 
@@ -106,6 +114,12 @@ def position_of(body: Mapping[str, Any]) -> Position:
     """The position in an answer; raises KeyError, TypeError, ValueError."""
     figures = [int(body[name]) for name in Position._fields[2:]]
     return Position(str(body["id"]), str(body["status"]), *figures)
+
+
+def preview_of(body: Mapping[str, Any], account: str) -> Preview:
+    """The preview in an answer, for one account."""
+    (after,) = [one for one in body["accounts"] if one["id"] == account]
+    return Preview(tuple(map(str, body["words"])), int(after["balance"]), int(after["available"]))
 
 
 def movement_of(body: Mapping[str, Any]) -> Movement:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-from ledger.client.outcomes import Outcome, Unknown, id_of
+from ledger.client.outcomes import Outcome, Unknown, id_of, refused
 from ledger.client.writing import Seed, signature_line
 from ledger.core.words import HolderId
 from ledger.log import consistency, instruction
@@ -151,7 +151,27 @@ class Client:
             raise Unknown(f"{self.server}: {len(submissions) - len(outcomes)} submissions have no outcome yet")
         return outcomes
 
+    # --- before signing
+
+    def prepare(self, kind: str, fields: Mapping[str, Any], valid_s: int | None = None) -> dict[str, Any]:
+        """The text of an instruction for plain fields, and in words what signing it will do (docs/api.md)."""
+        asked = {"kind": kind, "fields": dict(fields)} | ({} if valid_s is None else {"valid_s": valid_s})
+        return self._ask_before("prepare", json.dumps(asked).encode(), "application/json")
+
+    def preview(self, octets: bytes) -> dict[str, Any]:
+        """What a submission without its signature lines would come to for whoever has logged in; raises ServerError
+        with the very problem where it would be refused."""
+        return self._ask_before("preview", octets, "text/plain")
+
+    def _ask_before(self, what: str, body: bytes, media_type: str) -> dict[str, Any]:
+        return json_of(self._good(self._patiently("POST", self.path(f"instructions/{what}"), body, media_type)))
+
     # --- reading
+
+    def log_out(self, everywhere: bool = False) -> None:
+        """End the token, or with it every other of its holder's."""
+        self.good("DELETE", self.path("tokens" if everywhere else "tokens/current"))
+        self.token = ""
 
     def log_in(self, holder: HolderId, seed: Seed, now: int) -> None:
         """Read as this holder from now on. `now` in Unix seconds."""
@@ -292,5 +312,4 @@ def json_of(response: Response) -> dict[str, Any]:
 def _outcome(id: str, status: int, body: Mapping[str, Any]) -> Outcome:
     if status in (200, 201):
         return Outcome(id, int(body["entry"]["log_index"]), status == 200)
-    return Outcome(id, None, False, str(body.get("reason") or f"http_{status}"), str(body.get("detail", "")),
-                   body.get("details", {}), str(body.get("remedy", "")))  # fmt: skip
+    return refused(id, body, status)

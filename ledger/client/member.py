@@ -19,13 +19,23 @@ from urllib.parse import urlencode
 
 from ledger.ambient.ids import new_id
 from ledger.client.admitting import Ledger
-from ledger.client.answers import Movement, Position, Receipt, Refused, movement_of, position_of
+from ledger.client.answers import (
+    Movement,
+    Position,
+    Preview,
+    Receipt,
+    Refused,
+    movement_of,
+    position_of,
+    preview_of,
+)
 from ledger.client.connections import Connections
 from ledger.client.delivery import Answer, Delivery
+from ledger.client.gathering import of_draft
 from ledger.client.growth import Growth, LogBroken, LogForked, LogShrunk, NotProved, WrongLedger
 from ledger.client.http import TIMEOUT_S, TRIES, Client, ServerError, json_of
 from ledger.client.memory import Memory, MemoryFileError, Seen
-from ledger.client.outcomes import Unknown
+from ledger.client.outcomes import Unknown, id_of
 from ledger.client.writing import Draft, Seed, write
 from ledger.core.cancels import Cancel
 from ledger.core.forms import BadForm
@@ -39,7 +49,7 @@ from ledger.log.policy import Policy, Verified
 
 __all__ = [
     "Answer", "Ledger", "LogBroken", "LogForked", "LogShrunk", "Member", "MemoryFileError", "Movement", "NotProved",
-    "Payment", "Position", "Receipt", "Refused", "ServerError", "Unknown", "WrongLedger",
+    "Payment", "Position", "Preview", "Receipt", "Refused", "ServerError", "Unknown", "WrongLedger",
 ]  # fmt: skip
 
 VALID_S = 3600  # how long an instruction may be accepted: both clocks may be wrong by some of it
@@ -117,9 +127,25 @@ class Member:
 
     def write_payment(self, payment: Payment) -> bytes:
         """A payment signed and not sent yet: to be kept, for instance, before it is sent. Raises ValueError."""
+        return self._signed("transfer", *self._transfer(payment))
+
+    def _transfer(self, payment: Payment) -> tuple[Transfer, dict[str, str]]:
         asked = Transfer(self.account, AccountId(octets_of(payment.payee)), payment.amount, payment.purpose,
                          payment.ref, payment.once)  # fmt: skip
-        return self._signed("transfer", asked, {"memo": payment.memo} if payment.memo is not None else {})
+        return asked, {"memo": payment.memo} if payment.memo is not None else {}
+
+    def preview(self, payment: Payment) -> Preview:
+        """What a payment would come to now; nothing is signed or written. Raises ValueError; Refused; Unknown;
+        ServerError (`told_enough`)."""
+        asked, texts = self._transfer(payment)
+        unsigned = of_draft(self._read("transfer", asked, texts)).octets
+        try:
+            body = self._connections.reading(lambda client: client.preview(unsigned))
+        except ServerError as error:
+            if error.status in (409, 422):
+                raise Refused(id_of(unsigned), error.body) from error
+            raise
+        return _parsed(lambda found: preview_of(found, self.account.hex()), body)
 
     def pay_each(self, payments: Sequence[Payment]) -> list[Answer]:
         """Pay many, each an instruction of its own, in order; for each its receipt, or Refused or Unknown as a value.
@@ -156,12 +182,16 @@ class Member:
         return self._delivery.send_many(submissions)
 
     def _signed(self, kind: str, asked: Any, texts: dict[str, str], legs: Sequence[Any] = ()) -> bytes:
+        return self._read(kind, asked, texts, legs).signed([(self.holder, self._seed)])
+
+    def _read(self, kind: str, asked: Any, texts: dict[str, str], legs: Sequence[Any] = ()) -> Draft:
+        """A draft as strictly read as the ledger will; raises ValueError."""
         try:
             draft = self._draft(kind, asked, texts, legs)
             FORMS[kind].read(draft.text.split(b"\n")[2])
         except (BadForm, Malformed) as error:
             raise ValueError(str(error)) from error
-        return draft.signed([(self.holder, self._seed)])
+        return draft
 
     def _draft(self, kind: str, asked: Any, texts: dict[str, str], legs: Sequence[Any]) -> Draft:
         """The text, anchored to the log as it was last proved: a fork cannot take it for its own."""

@@ -25,6 +25,13 @@ class Outcome(NamedTuple):
                 "details": dict(self.details), "remedy": self.remedy}  # fmt: skip
 
 
+def refused(id: str, problem: Mapping[str, Any], status: int = 0) -> Outcome:
+    """The outcome that a problem (docs/api.md) tells; `status` stands for its reason where it has none."""
+    reason = str(problem.get("reason") or f"http_{status}")
+    return Outcome(id, None, False, reason, str(problem.get("detail", "")), problem.get("details", {}),
+                   str(problem.get("remedy", "")))  # fmt: skip
+
+
 class Unknown(Exception):
     """What became of a submission is not known: ask for its outcome, or send the very same text again: `octets`, where
     it is one that this program signed."""

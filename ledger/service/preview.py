@@ -15,19 +15,23 @@ from sqlalchemy.engine import Connection
 from ledger.core import machine
 from ledger.core.accounts import ACCOUNTS, Account
 from ledger.core.cancels import CANCELLED
+from ledger.core.forms import plain_of
 from ledger.core.keys import Signer
-from ledger.core.machine import LEGS, NOUNS, Repeat, Verified
+from ledger.core.ledgers import Ledger
+from ledger.core.machine import LEGS, NOUNS, Repeat, Verified, write_event
 from ledger.core.refusals import Refusal
 from ledger.core.state import NotLoaded, State
 from ledger.core.words import AccountId, At, HolderId
 from ledger.intake.submission import Unsigned, read_unsigned
 from ledger.service.door import Door
+from ledger.service.wording import terms_of, words
 from ledger.store import logins, telling
 from ledger.store.errors import Unavailable
 from ledger.store.log import read_head
 from ledger.store.rows import Rows, rows_of
 
 OTHERS = ("payee_cannot_receive",)  # what tells of somebody else's account
+LOGGED = "This very text is in the log already, as entry {}: sent again, it gets the outcome that it has."
 UNSIGNED = ("signatures_missing", "signature_without_role")
 
 
@@ -76,6 +80,27 @@ def preview(door: Door, octets: bytes, asking: Asking) -> Previewed | Refusal:
         others = discarded.accounts_of_others(read.instruction)
     _check_told(door, asking, others, outcome)
     return Previewed(read, outcome)
+
+
+def plain(ledger: Ledger, found: Previewed) -> dict[str, Any]:
+    """What is answered where the submission would be accepted, or was (docs/api.md, Before signing); `time` is in Unix
+    seconds."""
+    if isinstance(found.outcome, Repeat):
+        index = found.outcome.log_index
+        said = [LOGGED.format(index)]
+        return {"status": 200, "log_index": index, "time": None, "words": said, "events": [], "accounts": []}
+    assert isinstance(found.outcome, Preview)
+    (log_index, time, _), events, accounts = found.outcome
+    terms = terms_of(ledger)
+    said = words(terms, found.unsigned.instruction, found.unsigned.texts)
+    said += [f"Account {account.id.hex()} then stands at {terms.unit.text(account.balance)} and can pay "
+             f"{terms.unit.text(account.available)}." for account in accounts]  # fmt: skip
+    figures = [{"id": one.id.hex(), "balance": one.balance, "held": one.held, "available": one.available}
+               for one in accounts]  # fmt: skip
+    return {
+        "status": 201, "log_index": log_index, "time": time, "words": said,
+        "events": [plain_of(write_event(event)) for event in events], "accounts": figures,
+    }  # fmt: skip
 
 
 def _check_told(door: Door, asking: Asking, others: list[bytes], outcome: Preview | Repeat | Refusal) -> None:

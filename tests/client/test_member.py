@@ -51,6 +51,19 @@ def test_a_payment_and_its_receipt(street: Street, tmp_path: Path) -> None:
     assert farm.outcome(receipt.id) is not None
 
 
+def test_a_preview_says_what_a_payment_would_come_to_and_makes_none(street: Street) -> None:
+    bakery, farm = street.member(0), street.member(1)
+    found = bakery.preview(Payment(farm.account, 3430, "flour of May"))
+    assert found.balance == -3430 and found.available == bakery.position().available - 3430
+    assert any("flour of May" in sentence for sentence in found.words)
+    assert bakery.position().balance == 0
+    with pytest.raises(Refused) as caught:
+        bakery.preview(Payment(farm.account, 10**9))
+    assert caught.value.reason == "credit_exceeded"
+    with pytest.raises(ValueError, match="amount"):
+        bakery.preview(Payment(farm.account, 0))
+
+
 def test_what_it_signs_is_anchored_to_what_it_has_proved(street: Street) -> None:
     bakery = street.member()
     assert json.loads(bakery.write_payment(Payment(street.members[1], 1)).split(b"\n")[2])["anchor"][0] == 1
