@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.ledgers import LedgerInfo, of_info
-from ledger.ambient.clock import ClockGuard
+from ledger.ambient.clock import ClockGuard, moment
 from ledger.client.outcomes import Outcome, id_of
 from ledger.core.machine import Repeat
 from ledger.core.refusals import Refusal
@@ -85,7 +85,7 @@ class Direct:
         info = queries.info(self.store, self.ledger_id)
         assert info is not None
         said = plain(info.ledger, found)
-        return {**said, "time": utc(said["time"]) if said["time"] else None}
+        return {**said, "time": moment(said["time"]) if said["time"] else None}
 
     # --- reading
 
