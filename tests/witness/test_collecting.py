@@ -1,12 +1,15 @@
 """Two ledgers, each served as its operator serves it, and each the other's witness, over HTTP."""
 
 import json
+import os
 import shutil
+import signal
 import socket
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
+from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
@@ -21,7 +24,7 @@ from ledger.log.keys import COSIGNER
 from ledger.signer.signer import Signer
 from tests.followers.witnesses import answering
 from tests.territory import seed
-from tests.witness.community import Community
+from tests.witness.community import Community, Served
 from tests.witness.running import command, running, witness
 
 
@@ -178,7 +181,7 @@ def test_what_others_verify(north: Community, south: Community) -> None:
 
 
 def test_several_processes(tmp_path: Path, postgres_url: str, south: Community) -> None:
-    """One of them collects, all of them publish the same."""
+    """One of them collects, all of them publish the same; if it is killed, another goes on."""
     north = Community(tmp_path / "north", "north", postgres_url)
     try:
         with running(south.folder, *witness(south.folder, [north.vkey])) as of_north:
@@ -190,8 +193,35 @@ def test_several_processes(tmp_path: Path, postgres_url: str, south: Community) 
                     name: n for name, n in served.metrics().items() if name.startswith("comarca_witness_asked_total")
                 }
                 assert {name.split('"')[3] for name in asked} == {"cosigned"}
+                (collecting,) = [pid for pid in workers(served.process.process.pid) if has_the_turn(pid)]
+                os.kill(collecting, signal.SIGKILL)
+                size = paid_somehow(served) + 1
+                assert checkpoint.parse(served.cosigned(size)).size >= size
+                assert not has_the_turn(collecting)
     finally:
         north.territory.close()
+
+
+def workers(parent: int) -> list[int]:
+    """The processes of a server."""
+    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+
+
+def has_the_turn(pid: int) -> bool:
+    """Whether a process holds the file open that says whose turn it is to collect."""
+    try:
+        return any(os.readlink(file).endswith("/collecting") for file in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return False
+
+
+def paid_somehow(served: Served) -> int:
+    """Pay while a process is missing, whose connections break; the log index."""
+    for _ in range(20):
+        with suppress(OSError, HTTPException):
+            return served.pay()
+        time.sleep(0.2)
+    raise AssertionError("nobody answers")
 
 
 def test_it_does_not_start_with_a_policy_that_asks_nobody(north: Community) -> None:

@@ -3,6 +3,7 @@
 import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ import pytest
 
 from ledger.log import checkpoint, cosignature, keys, notes
 from ledger.log.keys import COSIGNER
+from ledger.witness.state import State
 from tests.signer.logs import ORIGIN, SEED, Leaves
 from tests.witness.running import make_witness, running, witness
 from tests.witness.test_witness import LOG, body
@@ -48,6 +50,31 @@ def test_many_ask_at_once_and_one_past_is_believed(tmp_path: Path, own: str) -> 
         assert sorted(answer.status for answer in answers) == [200] + [409] * 11
         winner = forks[[answer.status for answer in answers].index(200)]
         assert seen.add(body(20, 20, winner)).status == 200
+
+
+def test_killed_in_the_middle_it_has_forgotten_nothing_that_it_answered(tmp_path: Path, own: str) -> None:
+    """One log grows by one entry a request while another past of it is shown as well, and the witness is killed."""
+    log, fork, size = Leaves(3000), Leaves(3000, "fork", Leaves(3000).hashes[:1]), 1
+    name, public = keys.parse_vkey(own, COSIGNER)
+    for kill_at in (40, 90, 140):
+        with running(tmp_path, *witness(tmp_path, [VKEY])) as seen, ThreadPoolExecutor(2) as pool:
+            assert seen.add(body(size if size > 1 else 0, size, log)).status == 200
+            killing = None
+            while True:
+                if size >= kill_at and killing is None:
+                    killing = pool.submit(seen.kill)
+                try:
+                    said = seen.add(body(size, size + 1, log))
+                    assert seen.add(body(size + 1, size + 2, fork)).status == 422
+                except (OSError, HTTPException):
+                    break
+                text = checkpoint.body(ORIGIN, size + 1, log.root(size + 1))
+                assert cosignature.verify(notes.parse_line(said.body.decode()[:-1]), name, public, text)
+                size += 1
+        state = State(tmp_path / "w1.state", own)
+        stands = state.latest(ORIGIN)
+        assert stands.size in (size, size + 1) and stands.root == log.root(stands.size)
+        size = stands.size
 
 
 def test_what_is_not_asked_right(tmp_path: Path, own: str) -> None:
