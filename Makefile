@@ -13,10 +13,12 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 export PIP_ROOT_USER_ACTION = ignore
 
-# Stamps, set when a step is done: whoever only runs the ledger fetches no tools and no PostgreSQL.
+# Stamps, set when a step is done: whoever only runs the ledger fetches no tools and no PostgreSQL, and only who measures
+# what draws the plot.
 MADE := .venv/.made
 RUNS := .venv/.runs
 TESTS := .venv/.tests
+BENCH := .venv/.bench
 
 .PHONY: run test check bench fuzz soak clean
 
@@ -33,8 +35,8 @@ check: $(TESTS)
 	$(BIN)/lint-imports
 	$(MAKE) test
 
-bench: $(TESTS)
-	$(BIN)/python -m pytest benchmarks -s -q -o python_files='bench_*.py'
+bench: $(BENCH)
+	$(BIN)/python -m pytest benchmarks -s -q -o python_files='bench_*.py' --docs docs
 
 fuzz: $(TESTS)
 	$(BIN)/python -m tests.fuzz
@@ -55,6 +57,10 @@ $(RUNS): pyproject.toml $(MADE)
 $(TESTS): pyproject.toml $(MADE)
 	$(PIP) install --quiet --editable '.[dev]'
 	@touch $@ $(RUNS)
+
+$(BENCH): $(TESTS)
+	$(PIP) install --quiet --editable '.[dev,bench]'
+	@touch $@
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

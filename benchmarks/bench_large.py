@@ -30,7 +30,9 @@ def test_large(sqlite_base: Base, turns: Turns, report: Report) -> None:
     report.add(Line("open a ledger", ON, 1e3 * opened, "ms", "nearly empty", 1e3 * opened_small))
     micros, small_micros = 1e6 * seconds / BATCH, 1e6 * floors["small"] / BATCH
     note = f"{micros / small_micros:.2f} times as much"
-    report.add(Line(f"submit, batches of {BATCH}", ON, micros, "µs an entry", "nearly empty", small_micros, note))
+    report.add(
+        Line(f"submit, batches of {BATCH}, large", ON, micros, "µs an entry", "nearly empty", small_micros, note)
+    )
 
 
 def opening(base: Base, world: World) -> float:
