@@ -5,6 +5,7 @@ import click
 from cli import histories
 from cli.accounts import account
 from cli.auditing import audit, rebuild
+from cli.completing import completion
 from cli.configuring import config
 from cli.demo import demo
 from cli.doctor import doctor
@@ -35,7 +36,7 @@ from cli.witnessing import witness
 
 COMMANDS = (init, serve, signer, demo, key, holder, member, account, movement, policy, pay, cancel, grant, recovery,
             administrators, operator, clerk, profile, text, erase, draft, preview, sign, submit, import_, log, verify,
-            audit, rebuild, doctor, config, witness)  # fmt: skip
+            audit, rebuild, doctor, config, completion, witness)  # fmt: skip
 
 
 @click.group(cls=Group)

@@ -1,6 +1,7 @@
 """The options that every command takes, before or after its name, and the session that they make."""
 
 from collections.abc import Callable
+from contextlib import closing
 from functools import update_wrapper
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,6 +10,10 @@ import click
 
 from cli.errors import one_line
 from cli.session import Session
+from ledger.ambient.settings import SettingsError, read_settings
+from ledger.store.database import Store
+from ledger.store.engine import parse_url, sqlite_file
+from ledger.store.errors import StoreError, Unavailable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -45,11 +50,24 @@ def kept_option(*names: str, **more: Any) -> Callable[[F], F]:
     return click.option(*names, expose_value=False, callback=_keep, **more)
 
 
+def _ledgers(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """For a shell that completes: the ledgers in the SQLite file that is named; none where that cannot be read."""
+    given = ctx.find_root().meta.get("comarca", {})
+    try:
+        url = read_settings({"url": given.get("url")}, file=given.get("config")).url
+        if sqlite_file(parse_url(url)) is None:  # a server may keep the shell waiting
+            return []
+        with closing(Store.open(url)) as store:
+            return [head.name for head in store.heads() if head.name.startswith(incomplete)]
+    except (SettingsError, StoreError, Unavailable):
+        return []
+
+
 COMMON = (
     kept_option("--json", "json", is_flag=True, help="JSON on stdout, for programs."),
     kept_option("--config", type=FILE, help="Configuration file (TOML); comarca.toml where there is one."),
     kept_option("--url", metavar="URL", help="Database: sqlite:///FILE or postgresql://USER@HOST/DATABASE."),
-    kept_option("--ledger", metavar="NAME", help="Which ledger, where there are several."),
+    kept_option("--ledger", metavar="NAME", help="Which ledger, where there are several.", shell_complete=_ledgers),
     kept_option("--server", metavar="URL", help="Work through this server, not on the database."),
     kept_option("--password-file", type=FILE, help="File (mode 0600) with the password of the keys."),
 )
