@@ -57,7 +57,7 @@ class Served:
         self._policy = policy
         self.collector = None
         if policy is not None:
-            self.collector = Collector(store, head.ledger_id, policy, self.checkpoint, turn or Turn(), clock)
+            self.collector = Collector(store, head.ledger_id, policy, self.checkpoint, turn or Turn())
 
     def close(self) -> None:
         """Commit and sign what is waiting, then stop."""

@@ -108,12 +108,10 @@ class Rounds:
 
 
 class Collector:
-    """Collects for one ledger. Begins with `start`, is over with `end`. `now` is in Unix seconds."""
+    """Collects for one ledger. Begins with `start`, is over with `end`."""
 
-    def __init__(
-        self, store: Store, ledger_id: int, policy: Policy, latest: Latest, turn: Turn, now: Callable[[], float]
-    ):
-        self._store, self._ledger_id, self._policy, self._turn, self._now = store, ledger_id, policy, turn, now
+    def __init__(self, store: Store, ledger_id: int, policy: Policy, latest: Latest, turn: Turn):
+        self._store, self._ledger_id, self._policy, self._turn = store, ledger_id, policy, turn
         self._asked = [
             Asked(witness, address, self._proof)
             for witness in policy.witnesses
@@ -184,7 +182,7 @@ class Collector:
         """Keep a line; once it completes a quorum, let those on smaller sizes go."""
         parsed = notes.parse_line(line)
         before = latest_met(self._store, self._ledger_id, self._policy)
-        new = Kept(size, parsed.name, parsed.key_id, line.encode(), int(self._now()))
+        new = Kept(size, parsed.name, parsed.key_id, line.encode())
         cosignatures.keep(self._store, self._ledger_id, new, before.size if before else 0)
         after = latest_met(self._store, self._ledger_id, self._policy)
         if after is not None and (before is None or after.size > before.size):

@@ -1,7 +1,7 @@
 """The checkpoint that is published: the latest that enough witnesses have cosigned, with their lines.
 
 Readers with a policy can use no other, and under load the newest is never cosigned yet: what is signed every few
-milliseconds is cosigned every second. Where the witnesses fail for longer than STALE_S, the newest is published after
+milliseconds is cosigned every second. Where an entry has waited for longer than STALE_S, the newest is published after
 all, with the lines it has, so that monitors and exports without a policy go on. Receipts are under the newest anyway.
 """
 
@@ -20,7 +20,7 @@ from ledger.store import cosignatures, queries
 from ledger.store.cosignatures import Kept
 from ledger.store.database import Store
 
-STALE_S = 3600  # how far the published checkpoint may lie behind the newest
+STALE_S = 3600  # seconds that an entry waits for a quorum
 COSIGNERS_MOST = LINES_MOST - 1  # the operator's line is the first
 
 
@@ -29,11 +29,10 @@ class PolicyError(Exception):
 
 
 class Met(NamedTuple):
-    """A checkpoint that met the policy: size, note with its lines, when the last line was kept (Unix seconds)."""
+    """A checkpoint that meets the policy: its size, and the note with the lines."""
 
     size: int
     note: bytes
-    time: int
 
 
 def read_policy(file: Path, origin: str) -> Policy:
@@ -77,10 +76,16 @@ def published(
     if asked is None:
         return newest
     met = latest_met(store, ledger_id, asked)
-    if met is not None and (met.size >= newest[0] or now - met.time <= STALE_S):
-        return met.size, met.note
+    if met is not None and not _is_stale(store, ledger_id, met.size, newest[0], now):
+        return met
     lines = [one for one in cosignatures.kept(store, ledger_id) if one.size == newest[0]]
     return newest[0], with_lines(newest[1], lines, asked)
+
+
+def _is_stale(store: Store, ledger_id: int, size: int, newest: int, now: float) -> bool:
+    """Whether the first entry beyond this size has waited for too long to be published."""
+    beyond = queries.public_lines(store, ledger_id, size, min(size + 1, newest))
+    return bool(beyond) and now - beyond[0].time > STALE_S
 
 
 def latest_met(store: Store, ledger_id: int, asked: Policy) -> Met | None:
@@ -92,7 +97,7 @@ def latest_met(store: Store, ledger_id: int, asked: Policy) -> Met | None:
             continue
         whole = with_lines(note, lines, asked)
         if asked.is_met(asked.cosigned(checkpoint.parse(whole))):
-            return Met(size, whole, max((line.time for line in lines), default=0))
+            return Met(size, whole)
     return None
 
 

@@ -14,13 +14,12 @@ from ledger.store.errors import StoreError
 
 
 class Kept(NamedTuple):
-    """The line of a witness, by its key's name and ID, on the checkpoint of a size; kept when, in Unix seconds."""
+    """The line of a witness, by its key's name and ID, on the checkpoint of a size."""
 
     size: int
     name: str
     key_id: bytes
     line: bytes
-    time: int
 
 
 def check(store: Store) -> None:
@@ -54,8 +53,8 @@ def forget_before(store: Store, ledger_id: int, size: int) -> None:
 def kept(store: Store, ledger_id: int) -> list[Kept]:
     """The lines that are kept, the largest size first."""
     table = schema.cosignature
-    wanted = select(table.c.size, table.c.name, table.c.key_id, table.c.line, table.c.time)
+    wanted = select(table.c.size, table.c.name, table.c.key_id, table.c.line)
     mine = wanted.where(table.c.ledger_id == ledger_id)
     with store.read() as connection:
         rows = connection.execute(mine.order_by(table.c.size.desc(), table.c.name, table.c.key_id))
-        return [Kept(size, name, bytes(key_id), bytes(line), time) for size, name, key_id, line, time in rows]
+        return [Kept(size, name, bytes(key_id), bytes(line)) for size, name, key_id, line in rows]

@@ -109,7 +109,7 @@ told = Table(
 cosignature = Table(
     "cosignature", metadata,
     _key("ledger_id", SmallInteger), _key("size"), _key("name", TEXT), _key("key_id", LargeBinary),
-    _column("line", LargeBinary), _column("time", BigInteger),
+    _column("line", LargeBinary),
 )  # fmt: skip
 
 # What no proof needs, and why. All other tables are the ledger: an audit finds whatever is changed in them.

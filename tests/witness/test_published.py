@@ -33,21 +33,27 @@ class Published:
 
     def __init__(self, territory: TerritoryOfTests):
         self.store, self.ledger_id = territory.store, territory.ledger_id
+        self._territory, self._members = territory, territory.members(2)
         self.now = START
         self.newest = (0, b"")
+        self._texts: dict[int, bytes] = {}
 
-    def grow(self, size: int) -> bytes:
-        note = checkpoint.sign(OPERATOR, ORIGIN, size, bytes([size]) * 32)
+    def grow(self, size: int) -> None:
+        """Pay until the log has this size, and sign it."""
+        self._territory.clock.now = self.now
+        while (head := self._territory.door.head()).size < size:
+            self._territory.send(self._territory.transfer(*self._members, 1))
+        assert head.root is not None
+        note = checkpoint.sign(OPERATOR, ORIGIN, size, head.root)
         with self.store.write(self.ledger_id) as transaction:
-            transaction.keep([(size, bytes([size]) * 32, note)])
-        self.newest = (size, note)
-        return note
+            transaction.keep([(size, head.root, note)])
+        self.newest, self._texts[size] = (size, note), checkpoint.body(ORIGIN, size, head.root)
 
     def cosign(self, n: int, size: int, key: str = "", before: int = 0) -> None:
-        name, text = f"witness.example/w{n}", checkpoint.body(ORIGIN, size, bytes([size]) * 32)
+        name, text = f"witness.example/w{n}", self._texts[size]
         line = cosignature.make(seed(key or f"w{n}"), name, text, START)
         key_id = keys.key_id(name, keys.public_of(seed(f"w{n}")), COSIGNER)
-        cosignatures.keep(self.store, self.ledger_id, Kept(size, name, key_id, line.encode(), self.now), before)
+        cosignatures.keep(self.store, self.ledger_id, Kept(size, name, key_id, line.encode()), before)
 
     def published(self, policy: Policy | None) -> tuple[int, list[str]]:
         """The size, and whose lines stand there."""
@@ -65,73 +71,75 @@ def here(database_url: str) -> Iterator[Published]:
 
 
 def test_the_latest_with_a_quorum(here: Published) -> None:
-    here.grow(2)
-    assert here.published(asked(3)) == (2, ["solana"])
-    here.cosign(0, 2)
-    assert here.published(asked(3)) == (2, ["solana", "w0"])  # what there is, while there was never more
-    here.cosign(1, 2)
-    assert here.published(asked(3)) == (2, ["solana", "w0", "w1"])
-    here.grow(5)
-    here.cosign(0, 5, before=2)
-    here.cosign(2, 5, before=2)
-    assert here.published(asked(3)) == (2, ["solana", "w0", "w1"])
-    assert here.published(None) == (5, ["solana"])
-    here.cosign(1, 5, before=2)
-    assert here.published(asked(3)) == (5, ["solana", "w0", "w1", "w2"])
+    here.grow(4)
+    assert here.published(asked(3)) == (4, ["solana"])
+    here.cosign(0, 4)
+    assert here.published(asked(3)) == (4, ["solana", "w0"])  # what there is, while there was never more
+    here.cosign(1, 4)
+    assert here.published(asked(3)) == (4, ["solana", "w0", "w1"])
+    here.grow(7)
+    here.cosign(0, 7, before=4)
+    here.cosign(2, 7, before=4)
+    assert here.published(asked(3)) == (4, ["solana", "w0", "w1"])
+    assert here.published(None) == (7, ["solana"])
+    here.cosign(1, 7, before=4)
+    assert here.published(asked(3)) == (7, ["solana", "w0", "w1", "w2"])
     assert policy.verify(asked(3), published(here.store, here.ledger_id, asked(3), here.newest, 0)[1])
 
 
 def test_what_lies_behind_for_too_long_is_not_published(here: Published) -> None:
-    here.grow(2)
-    here.cosign(0, 2)
-    here.cosign(1, 2)
+    here.grow(4)
+    here.cosign(0, 4)
+    here.cosign(1, 4)
     here.now += 10 * STALE_S
-    assert here.published(asked(2)) == (2, ["solana", "w0", "w1"])  # nothing has come since
-    here.grow(5)
-    here.cosign(0, 5, before=2)
-    assert here.published(asked(2)) == (5, ["solana", "w0"])
-    here.cosign(1, 5, before=2)
-    assert here.published(asked(2)) == (5, ["solana", "w0", "w1"])
-    here.grow(6)
+    assert here.published(asked(2)) == (4, ["solana", "w0", "w1"])  # nothing has come since
+    here.grow(7)
+    here.cosign(0, 7, before=4)
+    assert here.published(asked(2)) == (4, ["solana", "w0", "w1"])  # what has come has not waited long
+    here.now += STALE_S + 1
+    assert here.published(asked(2)) == (7, ["solana", "w0"])
+    here.cosign(1, 7, before=4)
+    assert here.published(asked(2)) == (7, ["solana", "w0", "w1"])
+    here.grow(8)
     here.now += STALE_S
-    assert here.published(asked(2))[0] == 5
+    assert here.published(asked(2))[0] == 7
     here.now += 1
-    assert here.published(asked(2)) == (6, ["solana"])
+    assert here.published(asked(2)) == (8, ["solana"])
 
 
 def test_a_line_that_somebody_put_there_does_not_count(here: Published) -> None:
-    here.grow(2)
-    here.cosign(0, 2)
-    here.cosign(1, 2, key="stranger")
-    assert here.published(asked(2)) == (2, ["solana", "w0"])
+    here.grow(4)
+    here.cosign(0, 4)
+    here.cosign(1, 4, key="stranger")
+    assert here.published(asked(2)) == (4, ["solana", "w0"])
     assert latest_met(here.store, here.ledger_id, asked(2)) is None
     with here.store.writing() as connection:
         connection.exec_driver_sql("DELETE FROM cosignature")
-    here.cosign(0, 2)
-    here.cosign(1, 2)
+    here.cosign(0, 4)
+    here.cosign(1, 4)
     with here.store.writing() as connection:
-        connection.exec_driver_sql('UPDATE cosignature SET "size" = 3')  # of a checkpoint that is not there
+        connection.exec_driver_sql('UPDATE cosignature SET "size" = 5')  # of a checkpoint that is not there
     assert latest_met(here.store, here.ledger_id, asked(2)) is None
 
 
 def test_fifteen_lines_at_most(here: Published) -> None:
-    here.grow(2)
+    here.grow(4)
     for n in range(15):
-        here.cosign(n, 2)
+        here.cosign(n, 4)
     assert len(here.published(asked(15))[1]) == 16
-    here.cosign(15, 2)
+    here.cosign(15, 4)
     assert len(here.published(asked(15))[1]) == 16
 
 
 def test_little_is_kept(here: Published) -> None:
-    for size in range(2, 30):
+    for size in range(4, 30):
         here.grow(size)
-        here.cosign(0, size, before=3)
-        if size == 3:
-            here.cosign(1, size, before=3)
+        here.cosign(0, size, before=5)
+        if size == 5:
+            here.cosign(1, size, before=5)
     rows = cosignatures.kept(here.store, here.ledger_id)
-    assert [(row.size, row.name[-2:]) for row in rows] == [(29, "w0"), (3, "w0"), (3, "w1")]
-    here.cosign(0, 29, before=3)
+    assert [(row.size, row.name[-2:]) for row in rows] == [(29, "w0"), (5, "w0"), (5, "w1")]
+    here.cosign(0, 29, before=5)
     assert cosignatures.kept(here.store, here.ledger_id) == rows
     cosignatures.forget_before(here.store, here.ledger_id, 29)
     assert [row.size for row in cosignatures.kept(here.store, here.ledger_id)] == [29]
@@ -147,8 +155,8 @@ def test_a_database_from_before_is_told_what_to_do(here: Published) -> None:
         cosignatures.check(here.store)
     rebuild(here.store)
     cosignatures.check(here.store)
-    here.grow(2)
-    here.cosign(0, 2)
+    here.grow(4)
+    here.cosign(0, 4)
     rebuild(here.store)  # which takes nothing away
     assert len(cosignatures.kept(here.store, here.ledger_id)) == 1
 
