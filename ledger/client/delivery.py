@@ -96,6 +96,7 @@ class Delivery:
 
     def _grown(self, client: Client, receipt: Receipt, octets: bytes) -> Receipt:
         """The receipt, its checkpoint proved against the log remembered."""
+        self._growth.learn(*receipt.shown.operator)
         try:
             self._growth.prove(client, self._growth.read(client, receipt.checkpoint))
         except Malformed as error:

@@ -55,6 +55,7 @@ class Growth:
     def __init__(self, ledger: Ledger, memory: Memory):
         self.ledger, self.memory = ledger, memory
         self._genesis: LedgerOpened | None = None
+        self._operators: dict[int, bytes] = {}  # further keys, each by the log index that named it
 
     # --- what there is to prove
 
@@ -97,8 +98,17 @@ class Growth:
 
     def read(self, client: Client, note: bytes) -> Seen:
         """A checkpoint, if the operator of this ledger has signed it; raises Malformed, WrongLedger, NotProved."""
-        found = checkpoint.verify(note, self.ledger.origin, self.genesis(client).operator)
+        operators = {0: self.genesis(client).operator} | self._operators
+        size = checkpoint.parse(note).size
+        found = checkpoint.verify(
+            note, self.ledger.origin, operators[max(since for since in operators if since < size)]
+        )
         return Seen(found.size, found.root, note)
+
+    def learn(self, since: int, operator: bytes) -> None:
+        """The operator's key of every size beyond this log index, as a verified receipt has shown: the administrators
+        signed the change."""
+        self._operators[since] = operator
 
     def genesis(self, client: Client) -> LedgerOpened:
         """What the genesis says, whose leaf hash is the identity; raises WrongLedger, NotProved, Unknown."""

@@ -44,7 +44,7 @@ class Known:
         self._publics = {genesis.operator, *(key for _, key in holders)}
         self._recoveries: dict[bytes, tuple[int, Signer]] = {}
         self._changed = 0  # the last change of administrators
-        self._operator_since = 0
+        self.operator_since = 0
         self._shown: set[int] = set()  # the entries beside the genesis, and
         self._used: set[int] = set()  # those without which something would not have been shown
 
@@ -78,7 +78,7 @@ class Known:
 
     def add_own(self, note: KeyNote, where: str) -> None:
         """The keys that the receipt's own entry makes live, if it was not shown as a key entry already."""
-        if note.kind == "set_operator" and note.log_index > self._operator_since:
+        if note.kind == "set_operator" and note.log_index > self.operator_since:
             self._operator_set(note, where)
         for signer in sorted(note.new):
             if signer.holder in self._special and note.kind not in _NOTES and note.log_index:
@@ -90,7 +90,7 @@ class Known:
         """Raise ReceiptError unless all that was shown was needed, and nobody's key was shown in the wrong way."""
         if self._special & self._by_event:
             raise ReceiptError("keys: a key of an administrator or the clerk is shown by its note alone")
-        if superfluous := sorted(self._shown - self._used - {self._operator_since}):
+        if superfluous := sorted(self._shown - self._used - {self.operator_since}):
             raise ReceiptError(f"keys: nothing here is signed by the key of entry {superfluous[0]}")
 
     # --- the kinds of notes
@@ -113,7 +113,7 @@ class Known:
         asked: SetOperator = note.asked
         self._only(note, self._enough(note, where), where)
         self._register(asked.operator, where)
-        self.operator, self._operator_since = asked.operator, note.log_index
+        self.operator, self.operator_since = asked.operator, note.log_index
 
     def _clerk_set(self, note: KeyNote, where: str) -> None:
         asked: SetClerk = note.asked

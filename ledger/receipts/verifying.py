@@ -39,6 +39,7 @@ class Shown(NamedTuple):
     texts: tuple[tuple[str, str], ...]
     events: tuple[Any, ...]
     checkpoint: checkpoint.Checkpoint
+    operator: tuple[int, bytes]
 
 
 def verify(octets: bytes, origin: str, identity: bytes) -> Shown:
@@ -144,6 +145,7 @@ class _Verifier:
             self._texts(sent.kind, note.asked),
             self._events(found.entry.events),
             self.claimed,
+            (known.operator_since, known.operator),
         )
 
     def _legs(self, kind: str, asked: Any) -> tuple[tuple[int, Any], ...]:

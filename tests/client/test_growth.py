@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from ledger.client.member import LogBroken, LogForked, LogShrunk, Member, MemoryFileError, NotProved, Payment
+from ledger.core.offices import SetOperator
 from ledger.log import base64s, checkpoint, consistency, cosignature, keys, merkle, policy
+from ledger.store.log import Head
 from tests.client.street import Answer, Passing, Street
-from tests.territory import seed
+from tests.territory import public, seed
 
 
 @pytest.fixture
@@ -218,3 +220,28 @@ def test_the_memory_of_another_ledger(street: Street, tmp_path: Path) -> None:
     path.write_text(path.read_text().replace(street.ledger.origin, "other.example/solana"))
     with pytest.raises(MemoryFileError, match="another ledger"):
         street.member()
+
+
+def test_the_operator_s_new_key_is_learned_from_a_receipt(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old one signs no more. Every receipt shows how the administrators changed it; a bare checkpoint does not."""
+    bakery, mill = street.member(), street.members[1]
+    bakery.pay(mill, 1)
+    served, territory = street.upstreams[-1].served, street.territory
+    change = territory.draft("set_operator", SetOperator(public("operator 2"), 0)).signed(territory.administrators[:2])
+    item: Any = served.door.verify(change)
+    changed: Any = served.put([item])[0].result(60).outcome
+
+    def sign(head: Head) -> bytes:
+        key = "operator 2" if head.size > changed.log_index else "operator"
+        return checkpoint.sign(seed(key), head.origin, head.size, head.root or b"")
+
+    monkeypatch.setattr("tests.client.street.sign", sign)
+    street.restart()
+    receipt = bakery.pay(mill, 2)
+    assert receipt.shown.operator == (changed.log_index, public("operator 2"))
+    assert checkpoint.verify(bakery.visit().checkpoint, territory.origin, public("operator 2")).size == 7
+    other = street.member(2)
+    with pytest.raises(NotProved):
+        other.visit()
+    other.pay(mill, 3)
+    assert other.visit().size == 8
