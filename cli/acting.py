@@ -12,8 +12,10 @@ from cli.parts import lacking
 from cli.session import Session, Signing
 from ledger.ambient.ids import new_id
 from ledger.client.gathering import Gathering, of_draft
+from ledger.client.http import ServerError
 from ledger.client.outcomes import Outcome, Unknown
 from ledger.client.writing import write
+from ledger.core.keys import ALIVE
 from ledger.core.words import InstructionId
 from ledger.log import keys as public_keys
 from ledger.log.instruction import ID
@@ -134,12 +136,26 @@ def show(session: Session, outcome: Outcome) -> None:
     elif outcome.log_index is not None:
         write_facts([("id", outcome.id), ("log index", outcome.log_index), ("outcome", outcome_word(outcome))])
     if outcome.log_index is None:
-        raise Wrong(refusal_line(outcome, session.info))
+        raise Wrong(refusal_told(session, outcome))
 
 
 def outcome_word(outcome: Outcome) -> str:
     """How an instruction that is in the log came there."""
     return "accepted before" if outcome.repeat else "accepted"
+
+
+def refusal_told(session: Session, outcome: Outcome) -> str:
+    """A refusal in one line; of a dead key also which of its holder's are live, where whoever asks may see them."""
+    said = refusal_line(outcome, session.info)
+    if outcome.reason != "key_dead":
+        return said
+    try:
+        holder = session.holder(outcome.details["holder"])
+    except (ServerError, Unknown):
+        return said
+    live = [session.info.key_id(bytes.fromhex(holder["id"]), public_keys.decode(key["public"]))
+            for key in holder["keys"] if key["status"] in ALIVE]  # fmt: skip
+    return f"{said} Live: {', '.join(live) or 'none'}."
 
 
 def refusal_line(outcome: Outcome, info: LedgerInfo | None = None) -> str:

@@ -48,17 +48,19 @@ def import_() -> None:
 @click.option("--payee-kind", default="business", show_default=True, help="What those are who are only paid.")
 @click.option("--place", default="ZZ/0", show_default=True, metavar="CODE", help="Country and LAU code of them all.")
 @click.option("--currency", metavar="CODE", help="Rows of another are bad; the first row's, where nothing is said.")
+@click.option("--admit-namesakes", is_flag=True, help="Admit names that members have already whom others admitted.")
 @kept_option("--keyring", type=click.Path(path_type=Path), help="Where the keys are kept, and the journals beside it.")
 @with_options(SIGNS, WRITES)
 @pass_session
 def payments(session: Session, file: Path, payer_class: str, payee_class: str, payer_kind: str, payee_kind: str,
-             place: str, currency: str | None, key_files: tuple[Path, ...]) -> None:  # fmt: skip
+             place: str, currency: str | None, admit_namesakes: bool, key_files: tuple[Path, ...]) -> None:  # fmt: skip
     """Turn the payments in FILE (CSV: payer, payee, amount and, if it likes, date, category, currency) into transfers.
 
     Each name becomes a member with a key made for the purpose, in the keyring; the administrators' keys are those of
     --key, or in the keyring. Every signed text is on the disk before it is sent: run the same command again after a
     break, and every payment is there once. What the ledger refuses is counted by reason, and sent again by the next
-    run.
+    run. A name that a member of another keyring has already is told, and nothing is done: give it another one in FILE,
+    or say that it is somebody else by --admit-namesakes.
 
     \b
     Example: comarca import payments payments.csv
@@ -67,7 +69,7 @@ def payments(session: Session, file: Path, payer_class: str, payee_class: str, p
     entrants = Entrants(_entrant(payer_class, payer_kind, place), _entrant(payee_class, payee_kind, place))
     _tell_bad(found)
     try:
-        with importing(session, found, entrants, session.keys(key_files)) as one:
+        with importing(session, found, entrants, session.keys(key_files), admit_namesakes) as one:
             report = settle(one)
     except NotAdmitted as error:
         raise Wrong(f"{error.name}: not admitted: {refusal_line(error.outcome, session.info)}") from error
@@ -80,14 +82,36 @@ def _entrant(class_: str, kind: str, place: str) -> Entrant:
 
 
 @contextmanager
-def importing(session: Session, file: Payments, entrants: Entrants, administrators: list[Signing]) -> Iterator[Import]:
-    """The import of a file, everyone in it admitted. Raises NotAdmitted, Unknown, Misused."""
+def importing(session: Session, file: Payments, entrants: Entrants, administrators: list[Signing],
+              admit_namesakes: bool = False) -> Iterator[Import]:  # fmt: skip
+    """The import of a file, everyone in it admitted. Raises NotAdmitted, Unknown, Misused; Wrong for namesakes."""
     path = session.settings.keyring
     keyring = Keyring(path, session.password(path, new=not path.exists()))
     with Members(keyring, session.info.anchor) as members:
+        if not admit_namesakes:
+            _refuse_namesakes(session, members, members.missing(entrants.of(file)))
         _admit(session, members, entrants.of(file), administrators)
         with Import(file, members, session.info.anchor, session.send, lambda: session.now) as one:
             yield one
+
+
+def _refuse_namesakes(session: Session, members: Members, names: list[str]) -> None:
+    """Nobody gets a second account by a file that names it as its profile does; raises Wrong."""
+    if not names or session.settings.server is not None:  # a server lists no profiles
+        return
+    wanted, labelled = {_folded(name): name for name in names}, members.keyring.labelled
+    found = [(name, one.member.id.hex()) for one in session.database().members()
+             if (name := wanted.get(_folded(one.profile))) and bytes(one.member.id) != labelled(name)]  # fmt: skip
+    if not found:
+        return
+    _tell([f"{name}: is member {id} already, whose key is not in this keyring" for name, id in found], "names")
+    raise Wrong(f"{len(found)} names are members' already, and nothing was done: give them other names in the file, or "
+                "say that they are others by --admit-namesakes")  # fmt: skip
+
+
+def _folded(name: str) -> str:
+    """A name as people compare it."""
+    return " ".join(name.casefold().split())
 
 
 def _admit(session: Session, members: Members, named: dict[str, Entrant], administrators: list[Signing]) -> None:

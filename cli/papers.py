@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cli.acting import outcome_word, parse_id, refusal_line
+from cli.acting import outcome_word, parse_id, refusal_told
 from cli.doubts import doubts, ledger_at_hand
 from cli.errors import CouldNot, Misused, Wrong
 from cli.ledgers import LedgerInfo
@@ -111,9 +111,7 @@ def submit(session: Session, files: tuple[Path, ...]) -> None:
     if refused:
         file, outcome = refused[0]
         more = f" ({len(refused)} of {len(files)} refused)" if len(files) > 1 else ""
-        raise (CouldNot if outcome.reason == "defect" else Wrong)(
-            f"{file}: {refusal_line(outcome, session.info)}{more}"
-        )
+        raise (CouldNot if outcome.reason == "defect" else Wrong)(f"{file}: {refusal_told(session, outcome)}{more}")
 
 
 def _show(session: Session, files: tuple[Path, ...], outcomes: list[Outcome]) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from ledger.signer.keyfile import read_keys, write_keys
 from ledger.store.database import Store
-from tests.cli.house import House
+from tests.cli.house import FACTS, House
 
 HEADER = "date,payer,payee,category,amount,currency\n"
 DATABASE = "sqlite:///comarca.db"
@@ -82,6 +82,22 @@ def test_what_is_refused_is_named_by_its_row(pilot: House) -> None:
     Path("payments.csv").write_text("payer,payee,amount\nA,C,1.00\n")
     said = pilot.bad(1, "import", "payments", "payments.csv", "--payee-class", "barons")
     assert "C: not admitted: refused, class_unknown" in said and "class barons" in said
+
+
+def test_nobody_is_admitted_twice_by_name(pilot: House) -> None:
+    pilot.key("joan")
+    pilot.good(
+        "member", "admit", "--class", "commercial", *FACTS, "--member-key", "joan.key", "--profile", "Joan  Forn"
+    )
+    Path("payments.csv").write_text("payer,payee,amount\nCOUNCIL,JOAN FORN,1.00\n")
+    before = counts()
+    result = pilot.run("import", "payments", "payments.csv")
+    assert result.exit_code == 1 and f"JOAN FORN: is member {pilot.holder('joan')} already" in result.stderr
+    assert "--admit-namesakes" in result.stderr and counts() == before
+    pilot.good("import", "payments", "payments.csv", "--admit-namesakes")
+    assert counts()["member"] == before["member"] + 2
+    pilot.good("import", "payments", "payments.csv")
+    assert counts()["movement"] == 1
 
 
 def test_misuse(pilot: House) -> None:
