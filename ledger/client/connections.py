@@ -50,6 +50,11 @@ class Connections:
             self._log_in(client)  # its hour is over, or the server was made anew
             return ask(client)
 
+    def sign_with(self, seed: Seed) -> None:
+        """Log in with another key of the holder's from now on."""
+        with self._login:
+            self._seed, self._token = seed, ""
+
     def _log_in(self, client: Client) -> None:
         """Log in, unless another thread has since this client got its token."""
         with self._login:

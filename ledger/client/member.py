@@ -1,4 +1,5 @@
-"""A member at a ledger, over HTTP: pays, cancels, asks and reads, and believes nothing that is not proved.
+"""A member at a ledger, over HTTP: pays, cancels, changes keys, gives grants, asks and reads, and believes nothing that
+is not proved.
 
     ledger = Ledger("ledger.example/solana", identity)          # both are printed in the ledger's statutes
     with Member("https://ledger.example", ledger, holder, seed, Path("solana.memory")) as member:
@@ -12,7 +13,7 @@ operator).
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
@@ -39,11 +40,14 @@ from ledger.client.outcomes import Unknown, id_of
 from ledger.client.writing import Draft, Seed, write
 from ledger.core.cancels import Cancel
 from ledger.core.forms import BadForm
+from ledger.core.grants import EndGrant, GiveGrant
+from ledger.core.keyrings import AddKey, RevokeKey, RotateKey
 from ledger.core.ledgers import Unit
 from ledger.core.machine import FORMS, LEGS
 from ledger.core.transfers import Leg, Transfer, TransferMany
 from ledger.core.words import AccountId, HolderId, InstructionId, Legs
 from ledger.log.instruction import ID
+from ledger.log.keys import public_of
 from ledger.log.malformed import Malformed
 from ledger.log.policy import Policy, Verified
 
@@ -171,7 +175,69 @@ class Member:
     def cancel(self, id: Id) -> Receipt:
         """Withdraw from an instruction that is not in the log: none of this id that this holder signed is accepted any
         more. Refused (`already_logged`) where it is in. Raises as `pay` does."""
-        return self.send(self._signed("cancel", Cancel(InstructionId(octets_of(id))), {}))
+        return self.send(self._signed("cancel", Cancel(InstructionId(octets_of(id)))))
+
+    # --- keys and grants
+
+    def add_key(self, seed: Seed) -> Receipt:
+        """Give the holder a further key, the youngest, for another till; it signs this, too. Keep it on the disk first.
+        Raises as `pay` does."""
+        return self.send(self._signed("add_key", AddKey(self.holder, public_of(seed)), also=[seed]))
+
+    def rotate_key(self, seed: Seed) -> Receipt:
+        """Put a new key in the place of this client's, which signs with it from then on. Keep it on the disk first.
+        Raises as `pay` does: after Unknown send the text again; with its receipt make a client with the new key."""
+        asked = RotateKey(self.holder, public_of(self._seed), public_of(seed))
+        receipt = self._send_last(self._signed("rotate_key", asked, also=[seed]))
+        self._seed = seed
+        self._connections.sign_with(seed)
+        return receipt
+
+    def revoke_key(self, public: bytes) -> Receipt:
+        """End a key of the holder's, of 32 octets, with every grant that it gave: this client's own, or a younger one.
+        Raises as `pay` does."""
+        return self._send_last(self._signed("revoke_key", RevokeKey(self.holder, public)))
+
+    def _send_last(self, octets: bytes) -> Receipt:
+        """Send what may end this client's own key. Where the answer was lost, a dead key cannot ask for it; but
+        the same text, sent again, gets the one that it has."""
+        for _ in range(2):
+            try:
+                return self.send(octets)
+            except ServerError as error:
+                if error.reason != "key_dead":
+                    raise
+        raise Unknown("the answers were lost, and the key is dead by now: send the same text again", octets)
+
+    def give_grant(self, holder: Id, kinds: Sequence[str], *, payment: int | None = None, day: int | None = None,
+                   month: int | None = None, until: int | None = None) -> Receipt:  # fmt: skip
+        """Let a holder act for the account, in place of what it was given before: `kinds` of docs/kinds.md, at most so
+        many minor units at once, on a day, in a month, until then (Unix seconds). Raises as `pay` does."""
+        to, standing = HolderId(octets_of(holder)), self._grant_of(holder)
+        was = standing["since"] if standing else None
+        asked = GiveGrant(self.account, to, tuple(sorted(set(kinds))), payment, day, month, until, was)
+        return self.send(self._signed("give_grant", asked))
+
+    def end_grant(self, holder: Id) -> Receipt:
+        """Let a holder act for the account no more. Raises ValueError where it has no grant; else as `pay` does."""
+        standing = self._grant_of(holder)
+        if standing is None:
+            raise ValueError(f"{octets_of(holder).hex()} has no grant on account {self.account.hex()}")
+        return self.send(
+            self._signed("end_grant", EndGrant(self.account, HolderId(octets_of(holder)), standing["since"]))
+        )
+
+    def grants(self) -> list[dict[str, Any]]:
+        """The grants that the holder has, and those over its accounts, as the server says them (docs/api.md). Raises
+        Unknown, ServerError."""
+        found = self._connections.reading(lambda client: client.holder(self.holder.hex()))
+        return list(found["grants"])
+
+    def _grant_of(self, holder: Id) -> dict[str, Any] | None:
+        named = (self.account.hex(), octets_of(holder).hex())
+        return next((one for one in self.grants() if (one["account"], one["holder"]) == named), None)
+
+    # --- sending
 
     def send(self, octets: bytes) -> Receipt:
         """Send a signed submission, or send it again: it is logged once. Raises as `pay` does."""
@@ -181,10 +247,11 @@ class Member:
         """Send many, or send them again; each one's answer. Raises LogBroken, ServerError."""
         return self._delivery.send_many(submissions)
 
-    def _signed(self, kind: str, asked: Any, texts: dict[str, str], legs: Sequence[Any] = ()) -> bytes:
-        return self._read(kind, asked, texts, legs).signed([(self.holder, self._seed)])
+    def _signed(self, kind: str, asked: Any, texts: Mapping[str, str] = {}, legs: Sequence[Any] = (),
+                also: Sequence[Seed] = ()) -> bytes:  # fmt: skip
+        return self._read(kind, asked, texts, legs).signed([(self.holder, seed) for seed in (self._seed, *also)])
 
-    def _read(self, kind: str, asked: Any, texts: dict[str, str], legs: Sequence[Any] = ()) -> Draft:
+    def _read(self, kind: str, asked: Any, texts: Mapping[str, str], legs: Sequence[Any] = ()) -> Draft:
         """A draft as strictly read as the ledger will; raises ValueError."""
         try:
             draft = self._draft(kind, asked, texts, legs)
@@ -193,7 +260,7 @@ class Member:
             raise ValueError(str(error)) from error
         return draft
 
-    def _draft(self, kind: str, asked: Any, texts: dict[str, str], legs: Sequence[Any]) -> Draft:
+    def _draft(self, kind: str, asked: Any, texts: Mapping[str, str], legs: Sequence[Any]) -> Draft:
         """The text, anchored to the log as it was last proved: a fork cannot take it for its own."""
         not_after = int(self._clock()) + self._valid_s
         return write(kind, asked, origin=self.ledger.origin, id=InstructionId(new_id()), not_after=not_after,

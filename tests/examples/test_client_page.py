@@ -12,6 +12,7 @@ PAGE = (ROOT / "docs" / "client.md").read_text()
 SAID = (  # what the steps print, in this order
     "a log of 3 entries; amounts have 2 decimals", "paid as entry 3", "verified", "credit_exceeded short by",
     "Pay at most", "[7, 'credit_exceeded', 8]", "balance -5980 available", "8 100 -5980", "3 3430 -3430",
+    "grants [(20000, True)]",
 )  # fmt: skip
 
 
