@@ -18,6 +18,7 @@ from ledger.client.importing import Import, Report
 from ledger.client.keyring import Keyring
 from ledger.core.members import Facts
 from ledger.files.payments import Payments, read_payments
+from ledger.store.listings import MemberFilter
 
 MOST_SHOWN = 20  # rows told one by one, bad or refused
 
@@ -89,19 +90,20 @@ def importing(session: Session, file: Payments, entrants: Entrants, administrato
     keyring = Keyring(path, session.password(path, new=not path.exists()))
     with Members(keyring, session.info.anchor) as members:
         if not admit_namesakes:
-            _refuse_namesakes(session, members, members.missing(entrants.of(file)))
+            _refuse_namesakes(session, members, members.missing(entrants.of(file)), administrators)
         _admit(session, members, entrants.of(file), administrators)
         with Import(file, members, session.info.anchor, session.send, lambda: session.now) as one:
             yield one
 
 
-def _refuse_namesakes(session: Session, members: Members, names: list[str]) -> None:
+def _refuse_namesakes(session: Session, members: Members, names: list[str], administrators: list[Signing]) -> None:
     """Nobody gets a second account by a file that names it as its profile does; raises Wrong."""
-    if not names or session.settings.server is not None:  # a server lists no profiles
+    if not names:
         return
-    wanted, labelled = {_folded(name): name for name in names}, members.keyring.labelled
-    found = [(name, one.member.id.hex()) for one in session.database().members()
-             if (name := wanted.get(_folded(one.profile))) and bytes(one.member.id) != labelled(name)]  # fmt: skip
+    session.log_in_as(administrators_among(session.info, administrators, "admit")[0])
+    wanted, ours = {_folded(name): name for name in names}, {holder.hex() for holder in members.keyring.holders}
+    found = [(name, one["id"]) for one in session.members(MemberFilter())
+             if (name := wanted.get(_folded(one["name"] or ""))) and one["id"] not in ours]  # fmt: skip
     if not found:
         return
     _tell([f"{name}: is member {id} already, whose key is not in this keyring" for name, id in found], "names")

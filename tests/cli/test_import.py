@@ -18,6 +18,7 @@ from sqlalchemy import text
 from ledger.signer.keyfile import read_keys, write_keys
 from ledger.store.database import Store
 from tests.cli.house import FACTS, House
+from tests.cli.serving import served
 
 HEADER = "date,payer,payee,category,amount,currency\n"
 DATABASE = "sqlite:///comarca.db"
@@ -94,6 +95,9 @@ def test_nobody_is_admitted_twice_by_name(pilot: House) -> None:
     result = pilot.run("import", "payments", "payments.csv")
     assert result.exit_code == 1 and f"JOAN FORN: is member {pilot.holder('joan')} already" in result.stderr
     assert "--admit-namesakes" in result.stderr and counts() == before
+    with served() as address:
+        through = pilot.run("import", "payments", "payments.csv", "--server", address)
+        assert through.exit_code == 1 and "--admit-namesakes" in through.stderr and counts() == before
     pilot.good("import", "payments", "payments.csv", "--admit-namesakes")
     assert counts()["member"] == before["member"] + 2
     pilot.good("import", "payments", "payments.csv")
