@@ -30,7 +30,7 @@ from ledger.store import logins, personal, queries
 from ledger.store.database import Store
 from ledger.store.engine import parse_url, sqlite_file
 from ledger.store.errors import StoreError, Unavailable
-from ledger.store.listings import MemberFilter, Registered, list_holders
+from ledger.store.listings import MemberFilter
 from ledger.store.lockfile import LockFile
 from ledger.store.movements import Filter
 from ledger.store.queries import Place
@@ -132,9 +132,9 @@ class Direct:
         """Every member that is wanted, in the order of admission, with its accounts, as the API shows them."""
         return _items(lambda place, n: books.list_members(self.store, self.ledger_id, wanted, place, n), None)
 
-    def holders(self) -> list[Registered]:
-        """Every registered holder in the order of registration, with its name."""
-        return list_holders(self.store, self.ledger_id)
+    def holders(self) -> Iterator[Plain]:
+        """Every registered holder in the order of registration, as the API shows it."""
+        return _items(lambda place, n: books.list_holders(self.store, self.ledger_id, place, n), None)
 
     def total_accounts(self) -> Plain:
         """What all balances come to, as the API shows it."""

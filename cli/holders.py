@@ -46,19 +46,21 @@ def register(session: Session, role: str, holder_key: Path | None, id: str | Non
 
 
 @holder.command("list")
-@with_options()
+@with_options(SIGNS)
 @pass_session
-def list_holders(session: Session) -> None:
-    """List the registered holders. Works on the database; members are in `comarca member list`.
+def list_holders(session: Session, key_files: tuple[Path, ...]) -> None:
+    """List the registered holders; members are in `comarca member list`. Through --server, --key says who asks: an
+    administrator, or an auditor, who sees no names.
 
     \b
     Example: comarca holder list
     """
-    found = session.database().holders()
+    session.log_in(key_files)
+    found = session.holders()
     if session.as_json:
-        write_json([{**one.holder._asdict(), "id": one.holder.id.hex(), "name": one.profile} for one in found])
+        write_json(list(found))
         return
-    rows = [(one.profile, one.holder.id.hex(), one.holder.role, one.holder.since) for one in found]
+    rows = ((one["name"], one["id"], one["role"], one["since"]) for one in found)
     write_table(["name", "holder", "role", "since entry"], rows)
 
 

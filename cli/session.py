@@ -238,6 +238,12 @@ class Session:
             return self._remote().items("members", parameters(wanted))
         return self._database().members(wanted)
 
+    def holders(self) -> Iterator[Plain]:
+        """The registered holders, in the order of registration."""
+        if self.settings.server is not None:
+            return self._remote().items("holders", {})
+        return self._database().holders()
+
     def total_accounts(self) -> Plain:
         """What all balances come to."""
         if self.settings.server is not None:

@@ -1,15 +1,18 @@
 """What the ledger knows of a holder, for itself and for those who govern; and a holder's own data, all of it."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from flask import Response, request
 from marshmallow import Schema, fields
 
-from ledger.api import access
-from ledger.api.edge import JSON, Routes, json_response
+from ledger.api import access, schemas
+from ledger.api.cursors import Page
+from ledger.api.edge import JSON, Routes, json_response, takes_query
 from ledger.api.problems import Problem
 from ledger.api.served import served
 from ledger.api.streaming import Place
+from ledger.service import books
 from ledger.service.own_data import export, granted, holder_facts
 from ledger.store import personal
 from ledger.store.logins import Reader
@@ -47,6 +50,38 @@ class Export(Schema):
     movements = fields.List(fields.Dict(), required=True)
     entries = fields.List(fields.Dict(), required=True)
     complete = fields.Boolean(required=True)
+
+
+class Registered(Schema):
+    """A registered holder. `name` is what its profile says: null where none is kept, and for auditors; `since` is a log
+    index."""
+
+    id = fields.String(required=True)
+    name = fields.String(required=True, allow_none=True)
+    role = fields.String(required=True)
+    since = fields.Integer(required=True)
+
+
+class RegisteredPage(Schema):
+    """Registered holders in the order of registration; `next` is the cursor of the page after, or null."""
+
+    items = fields.List(fields.Nested(Registered), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+@holders.route("/<ledger:ledger>/holders", methods=["GET"])
+@holders.doc(security=[{"token": []}])
+@holders.arguments(schemas.Paged, location="query")
+@holders.response(200, RegisteredPage)
+@takes_query
+def list_holders(asked: dict[str, Any], ledger: str) -> Response:
+    """The registered holders (delegates, custodians, auditors, the bank) in the order of registration, for
+    administrators; for auditors without names."""
+    one = served(ledger)
+    reader = access.overseer(one)
+    page = Page(one, asked, "holders")
+    found = books.list_holders(one.store, one.ledger_id, page.after, page.limit, names=reader.is_administrator)
+    return page.answer(found)
 
 
 @holders.route("/<ledger:ledger>/holders/<id:id>", methods=["GET"])

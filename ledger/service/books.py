@@ -97,6 +97,16 @@ def _member(listed: Listed, names: bool) -> Plain:
     }  # fmt: skip
 
 
+def list_holders(store: Store, ledger_id: int, after: Place | None, limit: int, *, names: bool = True) -> Page:
+    """Registered holders, in the order of registration; what their profiles say, where the reader may see it. Raises
+    Unavailable."""
+    found = listings.list_holders(store, ledger_id, after, limit + 1)
+    last = Place(found[limit - 1].holder.since, 0) if len(found) > limit else None
+    shown = [{"id": holder.id.hex(), "name": profile if names else None, "role": holder.role, "since": holder.since}
+             for holder, profile in found[:limit]]  # fmt: skip
+    return shown, last
+
+
 def position(account: Account) -> Plain:
     """Where an account stands; the guards, which follow the limits, are nobody's business."""
     shown = {name.rstrip("_"): value for name, value in account._asdict().items() if name not in ("lowest", "highest")}

@@ -70,20 +70,23 @@ def _conditions(ledger_id: int, wanted: MemberFilter) -> Iterator[ColumnElement[
 
 
 class Registered(NamedTuple):
-    """A registered holder, and what its profile says ("" where none is kept)."""
+    """A registered holder, and what its profile says, if one is kept."""
 
     holder: Holder
-    profile: str
+    profile: str | None
 
 
-def list_holders(store: Store, ledger_id: int) -> list[Registered]:
-    """Every registered holder, in the order of registration."""
+def list_holders(store: Store, ledger_id: int, after: Place | None, limit: int) -> list[Registered]:
+    """At most `limit` registered holders in the order of registration, each by an entry of its own, from after a place
+    on. Raises Unavailable."""
     holders, profiles = schema.PROJECTIONS[HOLDERS], schema.profile
     kept = (profiles.c.ledger_id == holders.c.ledger_id) & (profiles.c.member == holders.c.id)
     wanted = select(holders, profiles.c.line).outerjoin(profiles, kept).where(holders.c.ledger_id == ledger_id)
+    if after is not None:
+        wanted = wanted.where(holders.c.since > after.log_index)
     with store.read() as connection:
-        rows = connection.execute(wanted.order_by(holders.c.since)).all()
-    return [Registered(Holder(*row[1:-1]), salted.parse_free_text(bytes(row[-1])) if row[-1] else "") for row in rows]
+        rows = connection.execute(wanted.order_by(holders.c.since).limit(limit)).all()
+    return [Registered(Holder(*row[1:-1]), salted.parse_free_text(bytes(row[-1])) if row[-1] else None) for row in rows]
 
 
 class Balances(NamedTuple):

@@ -65,6 +65,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", f"{LEDGER}/policies"): Route({**PUBLIC, **BAD, "unread": 403, "unseeing": 200}),
     ("GET", f"{LEDGER}/accounts/totals"): Route(OVERSEEN),
     ("GET", f"{LEDGER}/members"): Route(OVERSEEN),
+    ("GET", f"{LEDGER}/holders"): Route(OVERSEEN),
     ("GET", f"{LEDGER}/movements"): Route(OVERSEEN),
     ("GET", f"{LEDGER}/movements/totals"): Route(OVERSEEN),
     ("GET", f"{LEDGER}/holders/{{id}}"): Route({**MINE, "delegate": 404}),

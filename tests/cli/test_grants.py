@@ -30,8 +30,12 @@ def register(house: House, name: str, role: str, *more: str) -> str:
 
 def test_holders(house: House, way: tuple[str, ...]) -> None:
     register(house, "vera", "auditor", *way)
-    found = [(one["name"], one["role"], one["since"]) for one in house.json("holder", "list")]
+    found = [
+        (one["name"], one["role"], one["since"]) for one in house.json("holder", "list", "--key", "anna.key", *way)
+    ]
     assert found == [("Till", "delegate", 3), ("Vera", "auditor", 4)]
+    seen = house.json("holder", "list", "--key", "vera.key", *way)
+    assert [one["name"] for one in seen] == ([None, None] if way else ["Till", "Vera"])
     assert house.good("holder", "list").split("\n")[1].split("\t")[2:] == ["delegate", "3"]
     shown = house.json("holder", "show", house.holder("till"), "--key", "anna.key", *way)
     assert (shown["role"], shown["profile"]["text"], len(shown["keys"])) == ("delegate", "Till", 1)
