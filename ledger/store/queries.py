@@ -11,8 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from ledger.core.accounts import ACCOUNTS, Account
+from ledger.core.keys import NAMED
 from ledger.core.ledgers import LEDGER, POLICIES, Ledger, Policy
-from ledger.log import merkle
+from ledger.core.machine import read_event
+from ledger.log import merkle, salted
 from ledger.store import schema
 from ledger.store.database import Store
 from ledger.store.log import Head, nodes, read_head
@@ -21,6 +23,8 @@ from ledger.store.rows import rows_of
 
 # Kinds that everybody may read in full (docs/formats.md, Who sees what).
 PUBLIC_KINDS = ("genesis", "set_policy", "set_administrators", "set_operator", "set_clerk")
+# Those that everybody may read where the key is an administrator's or the clerk's.
+OF_KEYS = ("add_key", "rotate_key", "recover", "complete_recovery")
 
 
 class Info(NamedTuple):
@@ -139,11 +143,21 @@ def public_entry(store: Store, ledger_id: int, log_index: int, size: int) -> Pub
     with store.read() as connection:
         time, note_hash, events_root, kind = connection.execute(select(*columns).where(*where)).one()
         note, lines = None, b""
-        if kind in PUBLIC_KINDS:
+        if kind in PUBLIC_KINDS or kind in OF_KEYS:
             note, lines = connection.execute(select(table.c.note, table.c.event_lines).where(*where)).one()
+        if kind in OF_KEYS and not _holds_office(connection, ledger_id, bytes(lines)):
+            note, lines = None, b""
         path = merkle.inclusion_path(log_index, size, nodes(rows_of(connection, ledger_id), size))
     events = tuple(lines.split(b"\n")) if lines else ()
     return PublicEntry(log_index, time, note_hash, events_root, tuple(path), note, events)
+
+
+def _holds_office(connection: Connection, ledger_id: int, lines: bytes) -> bool:
+    """Whether the key in these event lines is of a holder whom the genesis or a later change has given an office."""
+    holder = read_event(salted.split(lines.split(b"\n")[0])[1]).holder
+    table = schema.PROJECTIONS[NAMED]
+    wanted = select(table.c.id).where(table.c.ledger_id == ledger_id, table.c.id == holder)
+    return connection.execute(wanted).first() is not None
 
 
 def consistency(store: Store, ledger_id: int, old: int, size: int) -> list[bytes]:

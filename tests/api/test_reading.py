@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from ledger.core.keyrings import AddKey
 from ledger.core.ledgers import KeyHolder, Quorum, SetPolicy
 from ledger.core.offices import SetAdministrators, SetClerk, SetOperator
+from ledger.core.recoveries import Recover
 from ledger.core.transfers import Leg
 from ledger.core.words import AccountId, HolderId
 from ledger.log import checkpoint, entry, keys, merkle, proof, salted
@@ -283,6 +285,27 @@ def test_changes_of_who_governs_and_runs_the_ledger_are_public_in_full(desk: Des
         assert hashlib.sha256(shown["note"].encode()).digest() == leaf.instruction
         assert salted.root([line.encode() for line in shown["events"]]) == leaf.events
         assert any(word in line for line in shown["events"]) and "a word for the board" not in str(shown)
+
+
+def test_an_administrators_further_keys_are_public_and_a_members_are_not(desk: Desk) -> None:
+    territory = desk.territory
+    (member,) = territory.members(1)
+    (one, own), (two, _), _ = territory.administrators
+    asked = ((one, own, "telephone"), (HolderId(member), territory.seeds[member], "till"))
+    for holder, signs, label in asked:
+        draft = territory.draft("add_key", AddKey(holder, public(label)))
+        assert desk.submit(draft.signed([(holder, signs), (holder, seed(label))])).status_code == 201
+    lost = territory.draft("recover", Recover(two, public("found"), b""), texts={"reason": "fell into the river"})
+    octets = lost.signed([territory.administrators[0], territory.administrators[2], (two, seed("found"))])
+    assert desk.submit(octets).status_code == 201
+    for index, word in ((2, "key_added"), (4, "recovery_started")):
+        shown = desk.get(f"entries/{index}").json
+        assert shown is not None and word in shown["events"][0] and "river" not in str(shown)
+        leaf = entry.parse(shown["entry"].encode())
+        assert hashlib.sha256(shown["note"].encode()).digest() == leaf.instruction
+    for index in (1, 3):
+        shown = desk.get(f"entries/{index}").json
+        assert shown is not None and set(shown) == {"log_index", "entry", "proof"}
 
 
 def test_an_entry_that_is_not_there(desk: Desk) -> None:
