@@ -27,7 +27,8 @@ KEY_EVENTS = (KeyAdded, KeyRotated, RecoveryCompleted)  # which make a key of a 
 
 
 class Shown(NamedTuple):
-    """What a verified receipt shows. `asked` is the instruction, its legs those that the receipt has, by place."""
+    """What a verified receipt shows. `asked` is the instruction, its legs those that the receipt has, by place;
+    `operator` the log index that named the key which signs its checkpoint, and that key."""
 
     log_index: int
     time: int
