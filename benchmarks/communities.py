@@ -73,10 +73,17 @@ def served(
     folder.mkdir()
     for name in names:
         Signer.create_state(folder / f"state-{name}")
-    command = [sys.executable, "-m", "benchmarks.http_server", url, str(folder / "state"), str(processes), str(THREADS)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
+    with server(url, folder / "state", processes) as address:
+        yield Communities(made, address)
+
+
+@contextmanager
+def server(url: str, state: Path, processes: int = 1) -> Iterator[str]:
+    """Serve all ledgers of a database; the server's address. The signer of each has a state of its own, STATE-NAME."""
+    command = [sys.executable, "-m", "benchmarks.http_server", url, str(state), str(processes), str(THREADS)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
         try:
-            yield Communities(made, server.stdout.readline().strip())
+            yield process.stdout.readline().strip()
         finally:
-            server.terminate()
+            process.terminate()

@@ -34,7 +34,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[REPORT] = Report()
     if (docs := config.getoption("docs")) is not None:
         import_module("benchmarks.plot")
-        page.around(docs / page.PAGE)
+        try:
+            page.around(docs / page.PAGE)
+        except page.NoPlace as error:
+            raise pytest.UsageError(str(error)) from error
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
