@@ -1,11 +1,16 @@
 """`comarca holder` and `comarca grant`, custody, and paying for another: on the database and through a server."""
 
+import time
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
-from tests.cli.house import BOTH, FACTS, House
+from ledger.client.http import Client
+from ledger.core.words import HolderId
+from ledger.signer.keyfile import read_keys
+from tests.cli.house import BOTH, FACTS, PASSWORD, House
 from tests.cli.serving import served
 
 
@@ -42,6 +47,20 @@ def test_holders(house: House, way: tuple[str, ...]) -> None:
     assert "role\tadministrator" in house.good("holder", "show", house.holder("anna"), "--key", "anna.key", *way)
     assert "role\tmember" in house.good("holder", "show", house.holder("mill"), "--key", "mill.key", *way)
     assert house.bad(1, "holder", "show", "0192f3a87c0b7e1a9d2c4b5a69788796", "--key", "anna.key", *way)
+
+
+def test_holders_a_page_at_a_time(house: House) -> None:
+    for name, role in (("till", "delegate"), ("vera", "auditor"), ("care", "custodian")):
+        register(house, name, role)
+    with served() as address:
+        client = Client(address)
+        (anna,) = read_keys(Path("anna.key"), PASSWORD.encode()).values()
+        client.log_in(HolderId(bytes.fromhex(house.holder("anna"))), anna, int(time.time()))
+        first = client.read("holders", {"limit": "2"})
+        last = client.read("holders", {"limit": "2", "cursor": first["next"]})
+        client.close()
+    assert [one["name"] for one in first["items"]] == ["Till", "Vera"]
+    assert ([one["name"] for one in last["items"]], last["next"]) == (["Care"], None)
 
 
 def test_a_grant_is_given_used_and_ended(house: House, way: tuple[str, ...]) -> None:
