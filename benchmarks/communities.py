@@ -64,23 +64,25 @@ class Communities:
 
 @contextmanager
 def served(
-    url: str, folder: Path, processes: int = 1, ledgers: int = 1, members: int = MEMBERS
+    url: str, folder: Path, processes: int = 1, ledgers: int = 1, members: int = MEMBERS, policy: str = ""
 ) -> Iterator[Communities]:
-    """Make the ledgers in an empty database, and serve them by one process that writes and `processes` that talk."""
+    """Make the ledgers in an empty database, and serve them by one process that writes and `processes` that talk; the
+    witnesses of `policy`, a file, are asked."""
     Store.create(url).close()
     names = [f"community-{n}" for n in range(1, ledgers + 1)]
     made = [Community(url, name, members) for name in names]
     folder.mkdir()
     for name in names:
         Signer.create_state(folder / f"state-{name}")
-    with server(url, folder / "state", processes) as address:
+    with server(url, folder / "state", processes, policy) as address:
         yield Communities(made, address)
 
 
 @contextmanager
-def server(url: str, state: Path, processes: int = 1) -> Iterator[str]:
+def server(url: str, state: Path, processes: int = 1, policy: str = "") -> Iterator[str]:
     """Serve all ledgers of a database; the server's address. The signer of each has a state of its own, STATE-NAME."""
-    command = [sys.executable, "-m", "benchmarks.http_server", url, str(state), str(processes), str(THREADS)]
+    arguments = [url, str(state), str(processes), str(THREADS), policy]
+    command = [sys.executable, "-m", "benchmarks.http_server", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
