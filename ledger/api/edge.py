@@ -142,10 +142,16 @@ def body(most: int) -> bytes:
         with waiting_for_body():
             octets = request.get_data(cache=False)
     except (ClientDisconnected, ParseException) as error:
-        raise Problem("body_invalid", what="it ended early, or its chunks are not framed right") from error
+        raise _cut() from error
     if len(octets) > most:
         raise Problem("too_large", most=most)
+    if len(octets) < (request.content_length or 0):  # gunicorn ends the stream where the client did
+        raise _cut()
     return octets
+
+
+def _cut() -> Problem:
+    return Problem("body_invalid", what="it ended early, or its chunks are not framed right")
 
 
 def json_body(most: int) -> Any:

@@ -9,6 +9,7 @@ process that writes ends last. One that ends unasked is started again, and signs
 """
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -80,7 +81,7 @@ def serve(
         os.environ[metrics.FOLDER] = str(_made(folder / "metrics"))
         lock = stack.enter_context(LockFile(file, "serve")) if file is not None else None
         listener = stack.enter_context(lines.listen(folder / LINE))
-        writer = Child(partial(_write, settings, signers, clock_is_right, listener))
+        writer = Child(partial(_write, settings, signers, clock_is_right, listener, folder))
         stack.callback(writer.stop, WRITER_STOP_S)
         if not writer.start():
             return int(Arbiter.WORKER_BOOT_ERROR)
@@ -129,10 +130,12 @@ def _write(
     signers: Mapping[str, SignsCheckpoints],
     clock_is_right: bool,
     listener: Listener,
+    folder: Path,
     ready: Callable[[], None],
     wait: Callable[[], None],
 ) -> None:
     """Commit and sign what comes over the lines, until it is told to end; then what is still waiting."""
+    parent = os.getppid()
     try:
         with Written(settings, signers, clock_is_right) as written:
             Lines(listener, written.sequencers)
@@ -140,6 +143,9 @@ def _write(
             wait()
     except (StoreError, SignerRefused, Unavailable) as error:
         print(f"comarca: {error}", file=sys.stderr, flush=True)
+    finally:
+        if os.getppid() != parent:  # it was killed, and this process ends last
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class Written:

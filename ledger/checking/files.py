@@ -1,6 +1,7 @@
 """The files of an export, read a bounded piece at a time; what is missing or of another length is named."""
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +14,7 @@ from ledger.log.tiles import TilePath
 
 CHECKPOINT, GENESIS, TILES = "checkpoint", "genesis", "tile"
 NOTE_MOST = 1_000_000  # octets of a checkpoint or a genesis
+DEPTH_MOST = 9  # parts of a tile's path: tile, level, five of x123, 123.p, a width
 BUNDLE_MOST = tiles.WIDTH * (bundles.LENGTH + 256)  # octets; an entry's four lines are at most 160
 
 
@@ -40,12 +42,10 @@ class Site:
     def read_if_there(self, name: str, most: int) -> bytes | None:
         """The same, None where it is missing."""
         try:
-            with open(self.folder / name, "rb") as file:
+            with open_file(self.folder / name, name) as file:
                 octets = file.read(most + 1)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except IsADirectoryError as error:
-            raise WrongFile(name, "is a folder") from error
         if len(octets) > most:
             raise WrongFile(name, f"is longer than {most} octets")
         return octets
@@ -95,12 +95,22 @@ def parsed(octets: bytes, number: int, width: int, log_index: int) -> Entry:
         raise WrongFile(tiles.tile_path(None, number, width), f"entry {log_index}: {error}") from error
 
 
+def open_file(path: Path, name: str) -> BinaryIO:
+    """Open a file of an export; raises WrongFile on a folder, and on a pipe or device, which could keep one waiting."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise WrongFile(name, "is no file")
+    return os.fdopen(descriptor, "rb")
+
+
 def _files_below(folder: Path, name: str) -> Iterator[str]:
+    """Every file, and every folder that no tile's path leads through: links to folders may go round in circles."""
     try:
         with os.scandir(folder / name) as found:
             for one in found:
                 path = f"{name}/{one.name}"
-                if one.is_dir():
+                if one.is_dir(follow_symlinks=False) and path.count("/") < DEPTH_MOST:
                     yield from _files_below(folder, path)
                 else:
                     yield path
@@ -143,7 +153,7 @@ class Instructions:
 
     def _open(self, name: str) -> BinaryIO:
         try:
-            return open(self.folder / name, "rb")
+            return open_file(self.folder / name, self.shown(name))
         except FileNotFoundError as error:
             raise WrongFile(self.shown(name), "is missing: export again, with the instructions") from error
 

@@ -37,9 +37,9 @@ def _page(store: Store, ledger_id: int, wanted: Filter, after: Place | None, lim
 
 def _whole(movement: Movement) -> Plain:
     shown = movement._asdict()
-    of_n = shown.pop("of_n")
+    n, of_n = shown.pop("n"), shown.pop("of_n")
     return shown | {
-        "id": [movement.id.hex(), movement.n], "payer": movement.payer.hex(), "payee": movement.payee.hex(),
+        "id": [movement.id.hex(), n], "payer": movement.payer.hex(), "payee": movement.payee.hex(),
         "time": moment(movement.time), "of": [movement.of.hex(), of_n] if movement.of else None,
         "item": movement.item.hex() if movement.item else None,
     }  # fmt: skip

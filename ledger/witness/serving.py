@@ -66,7 +66,7 @@ def _body() -> bytes:
         return b""  # which is malformed
     if len(octets) > MOST:
         raise RequestEntityTooLarge
-    return octets
+    return octets if len(octets) >= (request.content_length or 0) else b""  # cut off: what came is no request
 
 
 def _respond(answer: Answer) -> Response:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from ledger.api.movements import AnyMovement
 from ledger.core.transfers import Leg
 from ledger.core.words import AccountId
 from tests.api.desk import Desk, check_problem
@@ -39,6 +40,7 @@ def test_every_movement_newest_first_with_both_balances(either_desk: Desk) -> No
     items = response.json["items"]
     assert [item["amount"] for item in items] == [20, 20, 9, 8, 7, 6, 5, 4, 3, 2, 1] and response.json["next"] is None
     assert [item["id"][1] for item in items[:2]] == [1, 0]
+    assert set(items[0]) == {*AnyMovement().fields}
     for id in (one, two, three):
         shown = desk.get(f"accounts/{id.hex()}", desk.administrator()).json
         last = next(item for item in items if id.hex() in (item["payer"], item["payee"]))

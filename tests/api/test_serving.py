@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -134,8 +135,9 @@ def test_a_stop_loses_nothing_that_was_acknowledged(house: House, number: int) -
         assert status != 201 or type(outcome).__name__ == "Repeat"
 
 
-def test_a_killed_server_is_followed_by_another(house: House) -> None:
+def test_a_killed_server_is_followed_by_another(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     payer, payee = house.members[:2]
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with serving(house) as server:
         assert server.submit(house.territory.transfer(payer, payee, 1))[0] == 201
         file = Path(house.url.removeprefix("sqlite:///"))
@@ -146,8 +148,24 @@ def test_a_killed_server_is_followed_by_another(house: House) -> None:
     while server_of(file) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert server_of(file) is None
+    while (left := list(tmp_path.glob("comarca-*"))) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not left  # the socket between its processes, above all
     with serving(house) as server:
         assert server.submit(house.territory.transfer(payer, payee, 1))[0] == 201
+
+
+def test_a_body_that_is_cut_is_no_body(house: House) -> None:
+    octets = house.territory.transfer(*house.members[:2], 1)
+    with serving(house) as server:
+        head = "POST /v1/ledgers/solana/instructions HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
+        for more in (1, 100_000):  # read before the turn is taken, and in it
+            with socket.create_connection((server.parts.hostname, server.parts.port), 30) as wire:
+                wire.sendall(f"{head}Content-Length: {len(octets) + more}\r\n\r\n".encode() + octets)
+                wire.shutdown(socket.SHUT_WR)
+                answer = b"".join(iter(partial(wire.recv, 65_536), b""))
+            assert answer.startswith(b"HTTP/1.1 400 ") and b'"reason": "body_invalid"' in answer
+        assert server.submit(octets)[0] == 201
 
 
 @pytest.mark.parametrize("child", ["the one that writes", "one that talks"])

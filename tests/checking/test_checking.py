@@ -1,5 +1,6 @@
 """The check of an exported log: whatever octet is changed, it names the file; what is whole passes."""
 
+import os
 import shutil
 import tracemalloc
 from collections.abc import Iterator
@@ -125,6 +126,28 @@ def test_files_that_are_no_tiles_and_tiles_beyond_the_checkpoint(tmp_path: Path)
         with pytest.raises(WrongFile, match="the file of no tile"):
             checked(folder)
         path.unlink()
+
+
+def test_what_is_no_file_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """A pipe never ends, links go round, folders go deep: each is named, where it stands."""
+    export(tmp_path / "log", MadeLog(3))
+    for name in ("checkpoint", "genesis", "tile/entries/000.p/3", "tile/0/000.p/3", "tile/0/000.p/2"):
+        shutil.copytree(tmp_path / "log", tmp_path / "copy")
+        (tmp_path / "copy" / name).unlink(missing_ok=True)
+        os.mkfifo(tmp_path / "copy" / name)
+        with pytest.raises(WrongFile, match=f"^{name}: "):
+            check(tmp_path / "copy", Trust(KEY))
+        shutil.rmtree(tmp_path / "copy")
+    for one, other in (("a", "b"), ("b", "a")):
+        (tmp_path / "log" / "tile" / one).symlink_to(".")
+        (tmp_path / "log" / "tile" / other).symlink_to(".")
+        with pytest.raises(WrongFile, match=r"^tile/[ab]: is the file of no tile"):
+            check(tmp_path / "log", Trust(KEY))
+        (tmp_path / "log" / "tile" / one).unlink()
+        (tmp_path / "log" / "tile" / other).unlink()
+    (tmp_path / "log" / "/".join(("tile", *"x" * 50))).mkdir(parents=True)
+    with pytest.raises(WrongFile, match=r"^tile(/x){9}: is the file of no tile"):
+        check(tmp_path / "log", Trust(KEY))
 
 
 # --- whose log
