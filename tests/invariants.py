@@ -13,6 +13,7 @@ from ledger.log import entry, instruction, keys, merkle, salted
 from ledger.store.database import Store
 from ledger.store.log import EntryRow, Head
 from tests.memory import Rows, replay, rows_of_state
+from tests.ring_model import Ring
 from tests.tables import entries, projected
 
 MONTH_KINDS = (
@@ -37,7 +38,7 @@ class Invariants:
     def __init__(self, store: Store, ledger_id: int):
         self.store, self.ledger_id = store, ledger_id
         self.accounts: dict[str, Position] = {}
-        self.keys: dict[tuple[str, bytes], tuple[bytes, int]] = {}  # name and key ID -> public key, since
+        self.ring = Ring()
         self.movements: dict[tuple[str, int], tuple[int, int]] = {}  # id and n -> both balances after it
         self.once: set[tuple[str, str]] = set()
         self.cancelled: set[tuple[str, str]] = set()
@@ -79,34 +80,28 @@ class Invariants:
         assert asked["id"] == row.id.hex()
 
     def signers(self, row: EntryRow, sent: Any, lines: list[bytes]) -> set[str]:
-        """The holders whose live keys signed the note."""
-        new = dict(self.new_keys(row, lines))
+        """The holders whose keys signed the note: live ones, or such as the note itself registers or completes; a veto
+        may be a barred key's. The events are applied to the ring here, as what comes after them is judged by it."""
+        before = {line.key_id: self.ring.named(line.name, line.key_id) for line in sent.signatures}
+        for line in lines:
+            self.ring.apply(json.loads(salted.split(line)[1]))
         found = set()
         for line in sent.signatures:
-            public, since = new.get((line.name, line.key_id)) or self.keys[line.name, line.key_id]
-            assert since < row.log_index or (line.name, line.key_id) in new, "7: live at that log index"
-            assert keys.verify(public, line.signature, sent.text), "7: signed"
+            key = before[line.key_id] or self.ring.named(line.name, line.key_id)
+            assert key is not None, "7: a registered key"
+            if before[line.key_id] is not None:
+                allowed = {"veto": ("live", "barred"), "complete_recovery": ("live", "pending")}
+                assert key.status in allowed.get(row.kind, ("live",)), "7: live at that log index"
+            assert keys.verify(keys.decode(key.public), line.signature, sent.text), "7: signed"
             found.add(line.name[-32:])
         assert not any((row.id.hex(), holder) in self.cancelled for holder in found), "a cancelled signature"
         return found
-
-    def new_keys(self, row: EntryRow, lines: list[bytes]) -> list[tuple[tuple[str, bytes], tuple[bytes, int]]]:
-        """Name and ID of each key that an entry makes live."""
-        assert row.note is not None
-        origin = row.note.split(b"\n")[1].decode()
-        made = []
-        for event in (json.loads(salted.split(line)[1]) for line in lines):
-            if event["event"] == "key_added":
-                name, public = f"{origin}/{event['holder']}", keys.decode(event["key"])
-                made.append(((name, keys.key_id(name, public)), (public, row.log_index)))
-        self.keys.update(made)
-        return made
 
     def apply(self, row: EntryRow, events: list[dict[str, Any]], signers: set[str]) -> None:
         net: Counter[str] = Counter()
         for event in events:
             if event["event"] == "moved":
-                self.apply_movement(row, event, signers, net)
+                self.apply_movement(row, event, net)
             elif event["event"] == "account_opened":
                 self.accounts[event["account"]] = Position(event.get("member"), 0, event["floor"], event["ceiling"])
             elif event["event"] == "limits_set":
@@ -118,12 +113,16 @@ class Invariants:
             elif event["event"] == "cancelled":
                 self.cancelled.add((event["target"], event["holder"]))
         self.check_limits(net)
+        moved = [event for event in events if event["event"] == "moved"]
+        for payer in {event["payer"] for event in moved}:
+            member = self.accounts[payer].member
+            assert member is not None
+            total = sum(event["amount"] for event in moved if event["payer"] == payer)
+            self.ring.check_payment(payer, member, signers, row.kind, total, row.time)
 
-    def apply_movement(self, row: EntryRow, event: dict[str, Any], signers: set[str], net: Counter[str]) -> None:
+    def apply_movement(self, row: EntryRow, event: dict[str, Any], net: Counter[str]) -> None:
         payer, payee, amount = event["payer"], event["payee"], event["amount"]
         assert event["id"][0] == row.id.hex()
-        assert self.accounts[payer].member in signers, "7: every movement names its authority"
-        assert self.accounts[payer].member is not None
         assert 0 < amount <= 10**15
         self.change(payer, balance=self.accounts[payer].balance - amount)
         self.change(payee, balance=self.accounts[payee].balance + amount)

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from ledger.audit.auditing import audit
 from ledger.core import machine
+from ledger.core.keys import KEYS
 from ledger.core.machine import Repeat
 from ledger.core.members import MEMBERS
-from ledger.core.recoveries import RECOVERIES
+from ledger.core.recoveries import RECOVERIES, WAIT_S
 from ledger.core.refusals import Refusal
 from ledger.core.state import NotLoaded
 from ledger.rebuild import replay
@@ -27,7 +28,8 @@ from tests.territory import TerritoryOfTests
 from tests.wishes import LIMITS, Wish, Wishes, Wishing
 
 Batch = tuple[int, list[Wish]]  # seconds that pass, and what is wished then
-Batches = st.lists(st.tuples(st.integers(-5, 7200), st.lists(Wishes, min_size=2, max_size=6)), min_size=3, max_size=8)
+Pauses = st.one_of(st.integers(-5, 7200), st.sampled_from([86_400, WAIT_S]))
+Batches = st.lists(st.tuples(Pauses, st.lists(Wishes, min_size=2, max_size=6)), min_size=3, max_size=8)
 
 
 @pytest.fixture
@@ -45,13 +47,14 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def no_late_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     """A row that a footprint forgot is a defect here, though it would only be loaded late. What is needed of whoever
-    pays for a further account that is not its own is found by reading on, as the account's member is."""
+    pays for a further account that is not its own is found by reading on, as the account's member is; and a holder's
+    keys are found by reading its keyring, which only changes of keys do."""
 
     def decide(transaction: Any, *rest: Any) -> Any:
         try:
             return machine.decide(*rest)
         except NotLoaded as missing:
-            assert missing.noun in (MEMBERS, RECOVERIES), missing
+            assert missing.noun in (MEMBERS, RECOVERIES, KEYS), missing
             return loading(transaction, *rest)
 
     loading = door.decide

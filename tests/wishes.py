@@ -11,6 +11,7 @@ from ledger.core.ledgers import POLICIES, SetPolicy
 from ledger.core.members import Facts, OpenAccount, Reinstate, SetFacts, SetLimits, Suspend
 from ledger.core.transfers import Leg, Transfer, TransferMany
 from ledger.core.words import AccountId, HolderId, InstructionId, MemberId
+from tests import wishes_of_keys
 from tests.tables import projected
 from tests.territory import TerritoryOfTests
 
@@ -33,7 +34,8 @@ Wishes = st.builds(
     Wish,
     kind=st.sampled_from(
         ["transfer"] * 8 + ["transfer_many"] * 3 + ["again"] * 2 + ["admit", "open_account", "set_limits", "set_limits",
-         "set_facts", "suspend", "reinstate", "set_policy", "cancel", "genesis", "same_id"]
+         "set_facts", "suspend", "reinstate", "set_policy", "cancel", "genesis", "same_id",
+         *wishes_of_keys.MAKERS, "pay_by", "pay_by", "pay_by"]
     ),
     one=st.integers(0, 5),
     other=st.integers(0, 5),
@@ -59,6 +61,7 @@ class Wishing:
         self.members = rows["member"]
         self.policies = {row.feature: row for row in rows[POLICIES.name]}
         self.own = [row for row in self.accounts if row.member] or self.accounts
+        self.rings = wishes_of_keys.Rings(rows, self.territory.seeds)
 
     def submission(self, wish: Wish) -> bytes:
         """The octets of a wish."""
@@ -214,4 +217,5 @@ MAKERS: dict[str, Callable[..., bytes]] = {
     "set_policy": set_policy,
     "cancel": cancel,
     "genesis": genesis,
+    **wishes_of_keys.MAKERS,
 }
