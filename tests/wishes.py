@@ -30,19 +30,27 @@ class Wish(NamedTuple):
     late: int  # seconds between `not_after` and the clock, in weeks
 
 
-Wishes = st.builds(
-    Wish,
-    kind=st.sampled_from(
-        ["transfer"] * 8 + ["transfer_many"] * 3 + ["again"] * 2 + ["admit", "open_account", "set_limits", "set_limits",
-         "set_facts", "suspend", "reinstate", "set_policy", "cancel", "genesis", "same_id",
-         *wishes_of_keys.MAKERS, "pay_by", "pay_by", "pay_by"]
-    ),
-    one=st.integers(0, 5),
-    other=st.integers(0, 5),
-    amount=st.integers(1, 60),
-    mood=st.integers(0, 10),
-    late=st.sampled_from([0, 0, 0, 0, 0, 0, 0, 1, 5, -1]),
+OF_TRADE = (
+    ["transfer"] * 8 + ["transfer_many"] * 3 + ["again"] * 2 + ["admit", "open_account", "set_limits", "set_limits",
+     "set_facts", "suspend", "reinstate", "set_policy", "cancel", "genesis", "same_id"]
 )  # fmt: skip
+
+
+def wishes(*kinds: str) -> st.SearchStrategy[Wish]:
+    """Wishes of these kinds, the more of one the more often it is named."""
+    return st.builds(
+        Wish,
+        kind=st.sampled_from(kinds),
+        one=st.integers(0, 5),
+        other=st.integers(0, 5),
+        amount=st.integers(1, 60),
+        mood=st.integers(0, 10),
+        late=st.sampled_from([0, 0, 0, 0, 0, 0, 0, 1, 5, -1]),
+    )
+
+
+WishesOfTrade = wishes(*OF_TRADE)
+Wishes = wishes(*OF_TRADE, *wishes_of_keys.MAKERS, "pay_by", "pay_by", "pay_by")
 
 
 class Wishing:
