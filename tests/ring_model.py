@@ -90,7 +90,7 @@ class Ring:
         self.grants[event["account"], event["holder"]] = event
 
     def _grant_ended(self, event: dict[str, Any]) -> None:
-        del self.grants[event["account"], event["holder"]]
+        self.grants.pop((event["account"], event["holder"]), None)  # it may be ended twice, which changes nothing
 
     # --- who may pay
 
