@@ -16,6 +16,7 @@ from ledger.core.keys import (
     KeyAdded,
     Signer,
     check_further,
+    keys_of,
     live_key,
     register,
     ring_rows,
@@ -103,8 +104,8 @@ def new_keys(asked: AddKey | RotateKey) -> list[bytes]:
     return [asked.key]
 
 
-def rows_of_keyring(asked: AddKey | RotateKey, *_: Any) -> list[tuple[Noun[Any], Any]]:
-    """The ledger's row and the keyring that grows, for the footprint."""
+def rows_of_keyring(asked: AddKey | RotateKey | RevokeKey | ForceRevokeKey, *_: Any) -> list[tuple[Noun[Any], Any]]:
+    """The ledger's row and the holder's keyring, for the footprint."""
     return [*authority_row(), *ring_rows(asked.holder)]
 
 
@@ -131,6 +132,7 @@ def revoke_key(state: State, asked: RevokeKey, at: At, signers: frozenset[Signer
     """Decide: the key's end, if it is no older than a key that signs."""
     _check_office(state, asked.holder)
     _check_rank(state, live_key(state, asked.holder, asked.key), signers)
+    keys_of(state, asked.holder)  # those whose place it took end with it
     return [KeyRevoked(asked.holder, asked.key)]
 
 
@@ -138,6 +140,7 @@ def force_revoke_key(state: State, asked: ForceRevokeKey, at: At, signers: froze
     """Decide: the key's end, whatever its rank."""
     _check_office(state, asked.holder)
     live_key(state, asked.holder, asked.key)
+    keys_of(state, asked.holder)
     return [KeyRevoked(asked.holder, asked.key, forced=True)]
 
 
@@ -165,5 +168,9 @@ def key_rotated(state: State, event: KeyRotated, at: At) -> None:
 
 
 def key_revoked(state: State, event: KeyRevoked, at: At) -> None:
-    """Evolve: the key is over."""
-    set_status(state, state.row(KEYS, event.key), BARRED if event.forced else REVOKED)
+    """Evolve: the key is over, and with it, as what they gave stood on it, the keys whose place it took."""
+    ended = state.row(KEYS, event.key)
+    for key in keys_of(state, event.holder):
+        if key.status == ROTATED and key.rank == ended.rank:
+            set_status(state, key, REVOKED)
+    set_status(state, ended, BARRED if event.forced else REVOKED)

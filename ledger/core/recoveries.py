@@ -15,6 +15,7 @@ from ledger.core.keys import (
     LIVE,
     PENDING,
     REPLACED,
+    ROTATED,
     VETOED,
     Key,
     Signer,
@@ -230,7 +231,7 @@ def recovery_completed(state: State, event: RecoveryCompleted, at: At) -> None:
     recovery, standing = state.row(RECOVERIES, event.holder), keys_of(state, event.holder)
     member = state.get(MEMBERS, MemberId(event.holder))
     for key in standing:
-        if key.status in ALIVE:
+        if key.status in (*ALIVE, ROTATED):  # a grant that a rotated one gave ends as well
             set_status(state, key, REPLACED)
     state.put(KEYS, Key(event.key, event.holder, at.log_index, at.log_index, LIVE))
     state.put(RECOVERIES, recovery._replace(status="completed"))

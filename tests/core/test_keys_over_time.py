@@ -284,6 +284,33 @@ def test_a_grant_ends_by_time_by_its_member_and_with_the_key_that_gave_it(street
     assert reason(street.pay(lone)) == "account_unknown", "a grant stands as long as the key that gave it"
 
 
+@pytest.mark.parametrize("end", ["revoked", "barred", "recovered"])
+def test_a_thief_s_grant_does_not_outlive_the_key_that_took_its_key_s_place(street: Street, end: str) -> None:
+    """Whoever has a stolen telephone gives a grant, and rotates the key twice: only the newest is left to be ended."""
+    accomplice = street.registered("till", "delegate")
+    lone = Signer(accomplice, public("till"))
+    entered(street.add("telephone"))
+    entered(street.add("another"))
+    given = GiveGrant(street.baker, accomplice, ("transfer",))
+    entered(street.enter("give_grant", given, street.key("telephone")))
+    for old, new in (("telephone", "newer"), ("newer", "newest"), ("another", "other")):
+        entered(street.rotate(old, new, by=old))
+    entered(street.pay(lone))
+    if end == "revoked":
+        entered(street.revoke("newest", by="member 0"))
+    elif end == "barred":
+        entered(street.bar("newest"))
+    else:
+        recovery = street.id()
+        entered(street.recover("fresh", id=recovery))
+        street.time += WAIT_S
+        entered(street.complete(recovery, "fresh"))
+    assert reason(street.pay(lone)) == "account_unknown"
+    dead = "replaced" if end == "recovered" else "revoked"
+    assert [street.status(label) for label in ("telephone", "newer")] == [dead, dead]
+    assert street.status("another") == ("replaced" if end == "recovered" else "rotated")
+
+
 def test_giving_a_grant_again_does_not_begin_the_day_again(street: Street) -> None:
     till = street.registered("till", "delegate")
     since = entered(street.grant(till, "transfer", day=50))
