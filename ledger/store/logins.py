@@ -7,9 +7,9 @@ writer holds the file.
 import hashlib
 import json
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, bindparam, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
@@ -92,22 +92,36 @@ def _revoke(store: Store, ledger_id: int, which: ColumnElement[bool]) -> None:
         connection.execute(schema.token.delete().where(schema.token.c.ledger_id == ledger_id, which))
 
 
+def _reader() -> Select[Any]:
+    """Whose a token is that counts, and what the ledger says of that holder, in one statement that is made once: every
+    request by a token asks it."""
+    tokens, keys = schema.token, schema.PROJECTIONS[KEYS]
+    ledgers, holders = schema.PROJECTIONS[LEDGER], schema.PROJECTIONS[HOLDERS]
+    administrators = select(ledgers.c.administrators).where(ledgers.c.ledger_id == tokens.c.ledger_id)
+    role = select(holders.c.role).where(holders.c.ledger_id == tokens.c.ledger_id, holders.c.id == tokens.c.holder)
+    by_key = (keys.c.ledger_id == tokens.c.ledger_id) & (keys.c.public == tokens.c.public) & keys.c.status.in_(ALIVE)
+    return (
+        select(tokens.c.holder, tokens.c.scopes, administrators.scalar_subquery(), role.scalar_subquery())
+        .join(keys, by_key)
+        .where(
+            tokens.c.ledger_id == bindparam("ledger"),
+            tokens.c.token_hash == bindparam("hash"),
+            tokens.c.expires > bindparam("now"),
+        )
+    )
+
+
+_READER = _reader()
+
+
 def reader_of(store: Store, ledger_id: int, secret: str, now: int) -> Reader | None:
     """Whose token this is; None where it is unknown, expired, or the key that it was got by counts no more."""
-    tokens, keys = schema.token, schema.PROJECTIONS[KEYS]
-    by_key = (keys.c.ledger_id == tokens.c.ledger_id) & (keys.c.public == tokens.c.public) & keys.c.status.in_(ALIVE)
-    wanted = (
-        select(tokens.c.holder, tokens.c.scopes)
-        .join(keys, by_key)
-        .where(tokens.c.ledger_id == ledger_id, tokens.c.token_hash == hash_of(secret), tokens.c.expires > now)
-    )
     with store.read() as connection:
-        row = connection.execute(wanted).one_or_none()
-        if row is None:
-            return None
-        holder = bytes(row.holder)
-        administers = holder in administrators_in(connection, ledger_id)
-        return Reader(holder, row.scopes, administers, role_in(connection, ledger_id, holder) == "auditor")
+        row = connection.execute(_READER, {"ledger": ledger_id, "hash": hash_of(secret), "now": now}).one_or_none()
+    if row is None:
+        return None
+    holder, scopes, administrators, role = row
+    return Reader(bytes(holder), scopes, bytes(holder) in _holders(administrators), role == "auditor")
 
 
 def is_live(store: Store, ledger_id: int, public: bytes) -> bool:
@@ -150,5 +164,8 @@ def administrators_in(connection: Connection, ledger_id: int) -> frozenset[bytes
     """As `administrators`, in one state of the database with what else is read."""
     ledgers = schema.PROJECTIONS[LEDGER]
     wanted = select(ledgers.c.administrators).where(ledgers.c.ledger_id == ledger_id)
-    text = connection.execute(wanted).scalar_one_or_none()
+    return _holders(connection.execute(wanted).scalar_one_or_none())
+
+
+def _holders(text: str | None) -> frozenset[bytes]:
     return frozenset(bytes.fromhex(holder) for holder in json.loads(text or "[]"))
