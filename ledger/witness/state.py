@@ -44,6 +44,7 @@ class State:
 
     def __init__(self, path: Path, vkey: str):
         self.path = path
+        self._seen: dict[str, int] = {}  # by origin, a size that was cosigned for sure
         self._check(vkey)
 
     @staticmethod
@@ -96,8 +97,17 @@ class State:
         Raises StateError, and then nothing has changed."""
         with self._troubled(), closing(self._open()) as connection:
             connection.execute("BEGIN IMMEDIATE")
-            yield Change(connection, origin)
+            change = Change(connection, origin)
+            self._check_seen(origin, change.latest)
+            yield change
             connection.execute("COMMIT")
+            self._seen[origin] = change.latest.size
+
+    def _check_seen(self, origin: str, latest: Latest) -> None:
+        if latest.size < self._seen.get(origin, 0):
+            raise StateError(f"{self.path}: went back to size {latest.size} of {origin}, of which {self._seen[origin]} "
+                             "was cosigned: an old copy was put in its place. Bring the newer one back; if it is lost, "
+                             "make a new key")  # fmt: skip
 
     @contextmanager
     def _troubled(self) -> Iterator[None]:
@@ -116,6 +126,7 @@ class Change:
 
     def put(self, new: Latest) -> None:
         """Put this in the place of what was cosigned last."""
+        self.latest = new
         self._connection.execute("INSERT OR REPLACE INTO latest VALUES (?, ?, ?, ?, ?)", (self._origin, *new))
 
 

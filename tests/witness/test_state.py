@@ -37,6 +37,24 @@ def test_what_fails_changes_nothing(path: Path) -> None:
     assert state.latest(ORIGIN).size == 0
 
 
+def test_an_old_copy_in_its_place_is_noticed_while_it_runs(path: Path) -> None:
+    state, old = State(path, VKEY), path.read_bytes()
+    for size in (17, 30):
+        with state.changing(ORIGIN) as change:
+            change.put(Latest(size, bytes(32), b"", 0))
+        if size == 17:
+            middle = path.read_bytes()
+    for copy, size in ((old, 0), (middle, 17)):
+        path.write_bytes(copy)
+        with (
+            pytest.raises(StateError, match=f"went back to size {size} of {ORIGIN}, of which 30"),
+            state.changing(ORIGIN),
+        ):
+            pytest.fail("nothing may be cosigned")
+        with state.changing("ledger.example/other") as change:
+            assert change.latest.size == 0
+
+
 def test_it_is_made_once(path: Path) -> None:
     with pytest.raises(StateError, match="never replaced"):
         State.create(path, VKEY)
