@@ -1,13 +1,17 @@
 """All movements of a ledger and their totals over HTTP: pages, cursors, what is refused."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Semaphore
 from typing import Any
 
 import pytest
 
 from ledger.api.movements import AnyMovement
+from ledger.api.turns import RUNNING
 from ledger.core.transfers import Leg
 from ledger.core.words import AccountId
-from tests.api.desk import Desk, check_problem
+from ledger.service import books
+from tests.api.desk import BASE, Desk, check_problem
 
 
 def traded(desk: Desk) -> list[bytes]:
@@ -126,3 +130,25 @@ def test_an_administrator_without_the_scope_is_told_so(desk: Desk) -> None:
     response = desk.client.post("/v1/ledgers/solana/tokens?scopes=read", data=login, content_type="text/plain")
     assert response.json is not None
     assert check_problem(desk.get("movements", response.json["token"]), 403, "scope_missing") == {"scope": "administer"}
+
+
+def test_nobody_waits_for_totals(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as there are turns add up, for as long as a large ledger takes; others are answered."""
+    traded(desk)
+    token, real, asked, go_on = desk.administrator(), books.total_movements, Semaphore(0), Event()
+
+    def slow(*arguments: Any) -> Any:
+        asked.release()
+        assert go_on.wait(30)
+        return real(*arguments)
+
+    monkeypatch.setattr(books, "total_movements", slow)
+    with ThreadPoolExecutor(RUNNING) as pool:
+        totals = [pool.submit(lambda: desk.app.test_client().get(f"{BASE}/movements/totals", headers={
+            "Authorization": f"Bearer {token}"})) for _ in range(RUNNING)]  # fmt: skip
+        try:
+            assert all(asked.acquire(timeout=30) for _ in totals)
+            assert desk.get("/solana/checkpoint").status_code == 200
+        finally:
+            go_on.set()
+        assert [one.result().json["count"] for one in totals] == [11] * RUNNING  # type: ignore[index]
