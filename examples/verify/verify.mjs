@@ -23,6 +23,15 @@ function judge(octets) {
   }
 }
 
+function read(path) {
+  try {
+    return fs.readFileSync(path);
+  } catch (error) {
+    console.error(`${path}: cannot be read (${error.code}); the order is ORIGIN IDENTITY receipt.json`);
+    process.exit(2);
+  }
+}
+
 if (file === "--many") {
   const lines = fs.readFileSync(0, "utf8").split("\n").slice(0, -1);
   const answers = lines.map((line) => judge(Buffer.from(line, "base64")));
@@ -30,7 +39,7 @@ if (file === "--many") {
   process.stdout.write(said.map((one) => `${one}\n`).join(""));
   process.exitCode = answers.some(({ wrong }) => wrong !== undefined) ? 1 : 0;
 } else {
-  const { shown, wrong } = judge(fs.readFileSync(file));
+  const { shown, wrong } = judge(read(file));
   if (wrong === undefined) console.log(JSON.stringify(shown, null, 1));
   else console.error(`wrong: ${wrong}`);
   process.exitCode = wrong === undefined ? 0 : 1;

@@ -47,6 +47,8 @@ def test_the_worked_example_is_shown(tmp_path: Path) -> None:
     (tmp_path / "receipt.json").write_bytes(RECEIPT.replace(b"3430", b"3431"))
     run = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (run.returncode, run.stdout) == (1, "") and run.stderr.startswith("wrong: ")
+    run = subprocess.run([*command[:-1], "nothing.json"], capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stdout) == (2, "") and run.stderr.startswith("nothing.json: cannot be read (ENOENT)")
 
 
 def test_the_published_signatures_and_keys_are_judged_alike() -> None:

@@ -109,6 +109,19 @@ def test_a_true_receipt(lived: Lived, reader: Reader, what: str, whose: str) -> 
     assert all(grown in said[chapter] for chapter in with_go(5, GO))
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_for_thirty_days_two_keys_of_the_operator_sign(lived: Lived, reader: Reader, first: bool) -> None:
+    """The line of the key that the receipt does not lead to is passed over, whichever comes first."""
+    size = since_the_operator(lived)
+    receipt = lived.receipt("transfer", lived.baker, size)
+    head, line = receipt["checkpoint"].split("\n\n")
+    root = base64s.decode(head.split("\n")[2], 32)
+    other = checkpoint.sign(lived.former_operator, lived.origin, size, root).decode().split("\n\n")[1]
+    receipt["checkpoint"] = head + "\n\n" + (other + line if first else line + other)
+    said, printed = reader.reads(receipt, *with_go(1, 2, 3, 4, 5, 6, 7))
+    assert "WRONG" not in printed and f"ok: signed by {lived.origin}: {lived.origin}" in said[4], printed
+
+
 def since_the_operator(lived: Lived) -> int:
     """A log size that the operator's last key has signed, and not the last size."""
     return lived.index["set_operator"] + 2
