@@ -10,6 +10,7 @@ from cli.judging import by_policy, cosigned_facts, cosigners
 from cli.options import Command, pass_session, with_options
 from cli.output import progress, say, utc, write_facts, write_json
 from cli.session import Session
+from ledger.checking import files
 from ledger.checking.checking import Trust, check
 from ledger.client.http import Client, ServerError
 from ledger.exports.instructions import PrivateFolder, private_folder
@@ -202,6 +203,6 @@ def trust_of(origin: str | None, verifier_key: str | None, identity: str | None)
 def size_of(folder: Path) -> int:
     """How many entries a folder's checkpoint claims, for a bar; 0 where that cannot be read."""
     try:
-        return checkpoint.parse((folder / "checkpoint").read_bytes()).size
-    except (OSError, ValueError):
+        return checkpoint.parse(files.Site(folder).read(files.CHECKPOINT, files.NOTE_MOST)).size
+    except (OSError, ValueError, files.WrongFile):
         return 0

@@ -11,7 +11,7 @@ from cli.options import Command, pass_session, with_options
 from cli.output import progress, say, write_facts, write_json
 from cli.session import Session
 from ledger.checking.checking import Checked, Trust, check
-from ledger.checking.files import Instructions, Site
+from ledger.checking.files import CHECKPOINT, NOTE_MOST, Instructions, Site
 from ledger.exports.instructions import private_folder
 from ledger.log import base64s, checkpoint
 from ledger.rebuild.recovering import Recovered
@@ -58,8 +58,8 @@ def recover(session: Session, folder: Path, origin: str | None, verifier_key: st
 
 
 def _origin_of(folder: Path) -> str:
-    """The origin that the export claims; raises Malformed."""
-    return checkpoint.parse((folder / "checkpoint").read_bytes()).origin
+    """The origin that the export claims; raises Malformed, WrongFile."""
+    return checkpoint.parse(Site(folder).read(CHECKPOINT, NOTE_MOST)).origin
 
 
 def _head_of(store: Store, origin: str, name: str | None) -> Head | None:

@@ -62,6 +62,11 @@ def test_what_is_wrong_is_named_with_exit_code_1(lively: House) -> None:
     path = Path("log/tile/0/000.p/4")
     path.write_bytes(path.read_bytes()[:-1] + b"\0")
     assert "tile/0/000.p/4: hash 3 is not that of entry 3" in lively.bad(1, "log", "check", "log", *trust(lively))
+    Path("log/checkpoint").unlink()
+    os.mkfifo("log/checkpoint")
+    for command in ("check", "recover"):
+        said = lively.bad(1, "log", command, "log", *trust(lively), "--instructions", "log")
+        assert "checkpoint: is no file" in said, "nobody waits at a pipe"
 
 
 def test_checked_against_a_checkpoint_that_was_kept(lively: House) -> None:
