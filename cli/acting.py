@@ -7,7 +7,7 @@ from typing import Any
 
 from cli.errors import CouldNot, Misused, Wrong
 from cli.ledgers import LedgerInfo
-from cli.output import say, write_facts, write_json
+from cli.output import say, utc, write_facts, write_json
 from cli.parts import lacking
 from cli.session import Session, Signing
 from ledger.ambient.ids import new_id
@@ -24,7 +24,9 @@ from ledger.store.errors import Unavailable
 PERSON_S = 600  # how long a person's payment may be accepted
 HAND_ON_S = 72_000  # how long a person's is, that a key elsewhere signs, too: less than a day, as clocks may differ
 GATHER_S = 604_800  # how long administrators have to sign
-AMOUNTS = ("amount", "available", "balance", "held", "floor", "short_by")  # details of refusals
+# Details of refusals, as a person is shown them.
+AMOUNTS = ("amount", "available", "balance", "bound", "held", "floor", "paid", "short_by")
+TIMES = ("after", "due", "not_after", "time")
 
 
 def parse_id(text: str, what: str) -> bytes:
@@ -181,4 +183,6 @@ def _figure(name: str, value: Any, info: LedgerInfo | None) -> str:
     """A detail of a refusal for a person."""
     if info and name in AMOUNTS:
         return info.amount(value)
+    if name in TIMES and isinstance(value, int):
+        return utc(value)
     return " or ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

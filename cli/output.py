@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from typing import Any
 
 import click
@@ -42,8 +43,10 @@ def write_table(columns: Sequence[Column], rows: Iterable[Row], right: Iterable[
     if sys.stdout.isatty():
         _draw(columns, rows, set(right))
         return
+    lines = iter(rows)
+    first = list(islice(lines, 1))  # may be refused: then there is no table
     click.echo("\t".join(columns))
-    for row in rows:
+    for row in chain(first, lines):
         click.echo("\t".join(_plain(value) for value in row))
 
 

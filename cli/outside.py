@@ -45,8 +45,8 @@ def _write(checked: Checked, proved: Proved) -> None:
         ("root", base64s.encode(checked.root)), ("last entry", utc(checked.time)),
         ("receipts", f"{proved.receipts} verified, their entries stand in the log"),
         ("their checkpoints", f"{proved.beginnings} are beginnings of the log{newer}"),
-        *((f"account {one.account}", f"its balance {one.balance} is the sum of {one.movements} movements, of which "
-           f"receipts prove {one.proved}") for one in proved.balances),
+        *((f"account {one.account}", f"its balance of {one.balance} minor units is the sum of {one.movements} "
+           f"movements, of which receipts prove {one.proved}") for one in proved.balances),
         ("erased entries", f"{proved.erased}, of which there can be no receipt any more" if proved.erased else ""),
         *(("not proved", what) for what in NOT_PROVED),
     ])  # fmt: skip

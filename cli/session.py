@@ -23,7 +23,7 @@ from ledger.client.writing import Seed
 from ledger.core.changes import FACTS, POLICY
 from ledger.core.words import HolderId
 from ledger.service.books import Plain, parameters
-from ledger.signer.keyfile import read_key, read_keys, read_password
+from ledger.signer.keyfile import WrongPassword, read_key, read_keys, read_password
 from ledger.signer.remote import RemoteSigner
 from ledger.signer.signer import Signer, SignerRefused, SignsCheckpoints
 from ledger.store.engine import parse_url, sqlite_file
@@ -102,12 +102,24 @@ class Session:
             raise Misused(f"no key to sign with: name a file by --key (there is no keyring {self.settings.keyring})")
         found: dict[Signing, None] = {}
         for path in files or (self.settings.keyring,):
-            for name, seed in read_keys(path, self.password(path)).items():
+            for name, seed in self._read_keys(path).items():
                 holder = holder_of(name)
                 if holder is None:
                     raise Misused(f"{path}: the key {name!r} is not named by its holder's id; is it the operator's?")
                 found[Signing(holder, seed)] = None
         return list(found)
+
+    def _read_keys(self, path: Path) -> dict[str, bytes]:
+        """The seeds in a file; of a wrong password it says where that came from, as each key may have its own."""
+        try:
+            return read_keys(path, self.password(path))
+        except WrongPassword as error:
+            if self.settings.password_file is None:
+                raise
+            raise WrongPassword(
+                f"{error}. All keys of a command are opened with the password in {self.settings.password_file}; "
+                "without --password-file and COMARCA_PASSWORD_FILE each one's is asked for, at a terminal"
+            ) from error
 
     def signer(self, origin: str) -> SignsCheckpoints:
         """Who signs this ledger's checkpoints: the process at the socket that the settings name, else this one."""

@@ -39,7 +39,12 @@ export function readKey(file, passwordFile) {
   const shown = JSON.stringify(found.keys.map(({ name, public: key }) => ({ name, public: key })));
   open.setAAD(Buffer.from(shown), { plaintextLength: sealed.length - 16 });
   open.setAuthTag(sealed.subarray(-16));
-  const secret = Buffer.concat([open.update(sealed.subarray(0, -16)), open.final()]);
+  let secret;
+  try {
+    secret = Buffer.concat([open.update(sealed.subarray(0, -16)), open.final()]);
+  } catch {
+    throw new Error(`${file}: wrong password, or the file was changed`);
+  }
   const [[name, seed]] = Object.entries(JSON.parse(secret.toString()));
   const der = Buffer.concat([Buffer.from("302e020100300506032b657004220420", "hex"), unbase64(seed)]); // RFC 8410
   const key = crypto.createPrivateKey({ key: der, format: "der", type: "pkcs8" });

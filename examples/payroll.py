@@ -15,9 +15,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from opening import flags, open_member
+from opening import ended, flags, open_member
 
-from ledger.client.member import LogBroken, Member, Payment, Refused, Unknown
+from ledger.client.member import Member, Payment, Refused
 from ledger.core.machine import LEGS
 from ledger.files.amounts import BadAmount, decimal_text, minor_units
 from ledger.log import instruction, salted
@@ -35,7 +35,9 @@ def read_wages(path: Path, run: str, scale: int) -> Iterator[Payment]:
         for number, row in enumerate(csv.DictReader(file), 1):
             try:
                 payee, amount = row["payee"], minor_units(row["amount"], scale)
-            except (KeyError, TypeError, BadAmount) as error:
+            except KeyError as error:
+                raise BadWages(f"row {number}: there is no column {error}; the first line is payee,amount") from error
+            except (TypeError, BadAmount) as error:
                 raise BadWages(f"row {number}: {error}") from error
             if payee in seen:
                 raise BadWages(f"row {number}: {payee} stands twice in one run")
@@ -64,31 +66,29 @@ def pay(member: Member, wages: list[Payment], kept: Path) -> None:
     print(f"paid: entry {receipt.log_index}, receipt {kept.with_suffix('.json')}")
 
 
-def main() -> int:
-    """Pay a run; 0 where it is paid, 1 where it is refused or unknown, 2 where the file is wrong."""
-    parser = flags("Pay wages under one signature.")
-    parser.add_argument("--run", required=True, help="the run's name, such as 2026-05")
-    parser.add_argument("wages", type=Path, help="a CSV file with the columns payee and amount")
-    given = parser.parse_args()
-    kept: Path = given.folder / f"{given.run}.signed"
+def pay_file(member: Member, file: Path, run: str, kept: Path) -> int:
+    """Pay a run; 0 where it is paid, 1 where it is refused, 2 where the file is wrong."""
     try:
-        with open_member(given) as member:
-            pay(member, list(read_wages(given.wages, given.run, member.unit.scale)), kept)
-            return 0
+        pay(member, list(read_wages(file, run, member.unit.scale)), kept)
+        return 0
     except (BadWages, ValueError) as error:
-        print(f"{given.wages}: {error}", file=sys.stderr)
+        print(f"{file}: {error}", file=sys.stderr)
         return 2
     except Refused as refused:
         kept.unlink()  # nothing was written; mended, the run is signed anew, under the same words
         print(f"refused, {refused.reason}: {refused.message} {refused.remedy} {dict(refused.details)}", file=sys.stderr)
         return 1
-    except Unknown as error:
-        print(f"unknown: {error}. Run this again: the same text is sent, and paid once.", file=sys.stderr)
-        return 1
-    except LogBroken as broken:
-        print(f"STOP: {broken}", file=sys.stderr)
-        return 3
+
+
+def main() -> int:
+    """Pay the run that the flags name; the exit code."""
+    parser = flags("Pay wages under one signature.")
+    parser.add_argument("--run", required=True, help="the run's name, such as 2026-05")
+    parser.add_argument("wages", type=Path, help="a CSV file with the columns payee and amount")
+    given = parser.parse_args()
+    with open_member(given) as member:
+        return pay_file(member, given.wages, given.run, given.folder / f"{given.run}.signed")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(main))

@@ -112,6 +112,12 @@ function minorUnits(written, scale) {
   return Number(found[1] + decimals.padEnd(scale, "0"));
 }
 
+function decimals(minor, scale) {
+  const digits = String(Math.abs(minor)).padStart(scale + 1, "0");
+  const [whole, rest] = [digits.slice(0, digits.length - scale), digits.slice(digits.length - scale)];
+  return `${minor < 0 ? "-" : ""}${whole}${scale ? "." : ""}${rest}`;
+}
+
 function writeWhole(file, text) {
   const fresh = `${file}.new`;
   const descriptor = fs.openSync(fresh, "w", 0o600);
@@ -156,7 +162,7 @@ async function main() {
   const options = Object.fromEntries(NAMES.map((name) => [name, { type: "string" }]));
   const { values: given, positionals } = parseArgs({ options, allowPositionals: true });
   const missing = NAMES.filter((name) => !given[name]);
-  if (missing.length) throw new Broken(`give --${missing.join(", --")}`);
+  if (missing.length) throw new Error(`give --${missing.join(", --")}; how this is called stands at its beginning`);
   fs.mkdirSync(given.folder, { recursive: true, mode: 0o700 });
   const ledger = new Ledger(given.server, given.origin, readKey(given.key, given["password-file"]));
   const genesis = readGenesis(await ledger.good("GET", "/entries/0"), given.origin, given.identity);
@@ -182,10 +188,12 @@ async function main() {
     }
   }
   const position = await ledger.good("GET", `/accounts/${ledger.key.holder}`);
-  console.log(`available: ${position.available} minor units`);
+  console.log(`available: ${decimals(position.available, genesis.unit.scale)} ${genesis.unit.code}`);
 }
 
+// Refused or unknown 1, misused 2 (a flag, a file, a password), stopped 3.
 main().catch((error) => {
-  console.error(error instanceof Broken ? `STOP: ${error.message}` : error);
-  process.exitCode = error instanceof Broken ? 3 : 2;
+  const nobody = error instanceof Refused || error instanceof Unknown;
+  console.error(error instanceof Broken ? `STOP: ${error.message}` : error.message);
+  process.exitCode = error instanceof Broken ? 3 : nobody ? 1 : 2;
 });

@@ -11,9 +11,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from opening import flags, open_member
+from opening import ended, flags, open_member
 
-from ledger.client.member import LogBroken, Member, Payment, Refused, Unknown
+from ledger.client.member import Member, Payment, Refused, Unknown
 from ledger.client.outcomes import id_of
 from ledger.files.amounts import BadAmount, decimal_text, minor_units
 from ledger.signer.keyfile import replace_file
@@ -87,19 +87,15 @@ def main() -> int:
     parser.add_argument("--payee", required=True, help="the account to pay")
     parser.add_argument("amounts", nargs="*", metavar="AMOUNT", help="in units, such as 34.30")
     given = parser.parse_args()
-    try:
-        with open_member(given) as member:
-            till = Till(member, given.payee, given.folder)
-            till.settle()
-            for amount, memo in wanted(given.amounts):
-                till.pay(amount, memo)
-            position = member.position()
-            print(f"available: {till._units(position.available)}")
-            return int(till.failed)
-    except LogBroken as broken:
-        print(f"STOP: {broken}", file=sys.stderr)
-        return 3
+    with open_member(given) as member:
+        till = Till(member, given.payee, given.folder)
+        till.settle()
+        for amount, memo in wanted(given.amounts):
+            till.pay(amount, memo)
+        position = member.position()
+        print(f"available: {till._units(position.available)}")
+        return int(till.failed)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(main))

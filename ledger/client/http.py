@@ -36,8 +36,18 @@ class ServerError(Exception):
     def __init__(self, status: int, body: Mapping[str, Any]):
         self.status, self.body = status, dict(body)
         self.reason = str(body.get("reason", ""))
-        said = [str(body[name]) for name in ("detail", "remedy") if body.get(name)]
-        super().__init__(" ".join(said) or f"the server answered {status}, and nothing that this program knows")
+        said = [str(body.get("detail") or ""), _figures(body.get("details")), str(body.get("remedy") or "")]
+        known = " ".join(part for part in said if part)
+        super().__init__(known or f"the server answered {status}, and nothing that this program knows")
+
+
+def _figures(details: Any) -> str:
+    """A problem's details for a person: what its remedy speaks of, in one bracket."""
+    if not isinstance(details, Mapping) or not details:
+        return ""
+    plain = {name: one if isinstance(one, str) else json.dumps(one, ensure_ascii=False)
+             for name, one in details.items()}  # fmt: skip
+    return f"({', '.join(f'{name} {one}' for name, one in plain.items())})"
 
 
 class Response(NamedTuple):

@@ -72,7 +72,9 @@ def test_a_member_audits_from_outside(audited: House) -> None:
     audited.good("log", "export", "log")
     outside = ("audit", "--export", "log", "--identity", audited.json("log", "size")["identity"])
     said = audited.good(*outside, "paid.json", "mine.json", "--url", "sqlite:///absent.db")
-    assert f"account {shop}\tits balance -100 is the sum of 1 movements, of which receipts prove 1" in said
+    assert (
+        f"account {shop}\tits balance of -100 minor units is the sum of 1 movements, of which receipts prove 1" in said
+    )
     assert "not proved\tthat these receipts are all" in said
     found = audited.json(*outside, "paid.json")
     assert (found["audit"], found["size"], found["receipts"], found["balances"]) == ("passed", 4, 1, [])

@@ -42,7 +42,8 @@ def test_a_wrong_password(house: House) -> None:
     house.admit("shop")
     Path("other").write_text("wrong")
     Path("other").chmod(0o600)
-    assert "password" in house.bad(3, "pay", mill, "1.00", "--key", "shop.key", "--password-file", "other")
+    said = house.bad(3, "pay", mill, "1.00", "--key", "shop.key", "--password-file", "other")
+    assert "shop.key: wrong password" in said and "password in other;" in said and "each one's is asked for" in said
     assert "no-such" in house.bad(3, "pay", mill, "1.00", "--key", "shop.key", "--password-file", "no-such")
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from cli.output import utc
 from tests.cli.house import BOTH, FACTS, House
 from tests.cli.serving import served
 
@@ -53,7 +54,8 @@ def test_it_is_completed_when_its_day_has_come(lost: House, clock: Clock) -> Non
     assert "payments_stopped" in lost.bad(1, *pay, "mill.key")
     assert [key["status"] for key in lost.json("key", "list", "--key", "mill.key")] == ["frozen", "pending"]
     clock.later = ALMOST
-    assert "recovery_early" in lost.bad(1, "recovery", "complete", id, "--key", "new.key")
+    said = lost.bad(1, "recovery", "complete", id, "--key", "new.key")
+    assert "recovery_early" in said and f"due {utc(show(lost)['due'])}" in said
     clock.later = THREE_DAYS + 1
     lost.good("recovery", "complete", id, "--key", "new.key")
     assert show(lost)["status"] == "completed"

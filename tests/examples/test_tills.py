@@ -18,6 +18,7 @@ def test_amounts_as_arguments(programs: Programs, till: str) -> None:
     run = programs.till(till, "34.30", "12", "0.01")
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout.count("paid ") == 3 and "34.30 SOL" in run.stdout and programs.farm in run.stdout
+    assert "available: 4953.69 SOL" in run.stdout
     assert (programs.balance(), programs.balance(1)) == (-4631, 4631)
     assert programs.open() == []
     ledger = programs.street.ledger
@@ -81,10 +82,29 @@ def test_503_is_waited_out(programs: Programs, till: str) -> None:
 
 def test_another_ledger_is_not_paid(programs: Programs, till: str) -> None:
     run = programs.till(till, "7.00", identity=base64s.encode(bytes(32)))
-    assert run.returncode != 0 and "ledger" in run.stderr + run.stdout
+    assert run.returncode == 3 and run.stderr.startswith("STOP: ")
     assert all("instructions" not in path for _, path in programs.street.passed)
 
 
 def test_a_wrong_password(programs: Programs, till: str) -> None:
     (programs.folder / "password").write_text("another\n")
-    assert programs.till(till, "7.00").returncode != 0 and programs.street.passed == []
+    run = programs.till(till, "7.00")
+    assert run.returncode == 2 and programs.street.passed == []
+    assert run.stderr == "bakery.key: wrong password, or the file was changed\n"
+
+
+def test_what_a_flag_names_wrongly_is_told_in_one_line(programs: Programs, till: str) -> None:
+    for changed, told in ({"key": "absent.key"}, "absent.key"), ({"password-file": "nowhere"}, "nowhere"):
+        run = programs.till(till, "7.00", **changed)
+        assert run.returncode == 2 and told in run.stderr and run.stderr.count("\n") == 1, run.stderr
+    run = programs.till(till, "7.00", identity="statutes")
+    assert run.returncode in (2, 3) and run.stderr.count("\n") == 1, run.stderr
+
+
+def test_a_server_that_does_not_answer(programs: Programs, till: str) -> None:
+    def away(_: Passing) -> Answer:
+        return 503, {"Retry-After": "0"}, b"{}"
+
+    programs.street.spoils += [("GET /v1/ledgers/solana/entries/0", away)] * 8
+    run = programs.till(till, "7.00")
+    assert run.returncode == 1 and " answer" in run.stderr and run.stderr.count("\n") == 1, run.stderr
