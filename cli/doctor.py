@@ -147,7 +147,7 @@ def _signer(session: Session, head: Head) -> str:
     if signed.size > head.size:
         raise CouldNot(
             f"it has signed {signed.size} entries, and the database has {head.size}: an old copy, or another database; "
-            "bring the newer one back"
+            "bring the newer one back, or refill this one with `comarca log recover` (docs/recovering.md)"
         )
     if signed.size == head.size and signed.root != head.root:
         raise CouldNot(f"it has signed another log of {signed.size} entries: this database was changed; audit it")

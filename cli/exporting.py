@@ -156,11 +156,13 @@ TRUST = (
 @click.argument("folder", metavar="DIR", type=THERE)
 @click.option("--older", type=click.Path(path_type=Path, dir_okay=False, exists=True), metavar="FILE",
               help="A checkpoint that was kept, from which the log must go on.")  # fmt: skip
+@click.option("--older-key", metavar="VERIFIERKEY", help="The operator's verifier key of then, where it has changed.")
 @by_policy
 @with_options(TRUST)
 @pass_session
-def check_log(session: Session, folder: Path, older: Path | None, policy_file: Path | None, origin: str | None,
-              verifier_key: str | None, identity: str | None, instructions: Path | None) -> None:  # fmt: skip
+def check_log(session: Session, folder: Path, older: Path | None, older_key: str | None, policy_file: Path | None,
+              origin: str | None, verifier_key: str | None, identity: str | None,
+              instructions: Path | None) -> None:  # fmt: skip
     """Check an exported log, without a database: the checkpoint's signature, every entry, every tile, the root, and the
     instructions where they are there; with --policy, the cosignatures of witnesses. Exit code 1 names the first file
     that is wrong, and where.
@@ -170,6 +172,8 @@ def check_log(session: Session, folder: Path, older: Path | None, policy_file: P
              comarca log check ./log --identity JanCBN6Avdm63YHZ5j6JeHg9X1YdY5YeL8LtocalS5U= --older checkpoint.may
     """
     trust = trust_of(origin, verifier_key, identity)
+    if older_key is not None:
+        trust = trust._replace(older_key=keys.parse_vkey(older_key)[1])
     if trust.key is None and trust.identity is None:
         raise Misused("whose log should it be? Name it by --key or --identity")
     private = instructions or private_folder(folder)

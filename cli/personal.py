@@ -155,7 +155,7 @@ def _tell(session: Session, said: dict[str, object]) -> None:
     if session.as_json:
         write_json(said)
     else:
-        write_facts(said.items())
+        write_facts((name, ", ".join(what) if isinstance(what, list) else what) for name, what in said.items())
 
 
 def _seconds(day: datetime) -> int:

@@ -17,17 +17,20 @@ from ledger.log import checkpoint, entry, merkle, tiles
 from ledger.log.checkpoint import Checkpoint
 from ledger.log.malformed import Malformed
 
+OLDER_CHANGED = "; if another key was the operator's then, name its verifier key as well (--older-key)"
 CHANGED = ", the one that the genesis names; if it was changed since, name the new one by its verifier key"
 Progress = Callable[[int], None]  # how many more entries are checked
 
 
 class Trust(NamedTuple):
     """What makes a log the one that is meant: the operator's key, or the identity, or both; the origin if it is known.
-    With the identity alone, the genesis and what changed the operator since say which key signs."""
+    With the identity alone, the genesis and what changed the operator since say which key signs. `older_key` is the
+    operator's of an older checkpoint, where that is another one."""
 
     key: bytes | None = None
     identity: bytes | None = None
     origin: str | None = None
+    older_key: bytes | None = None
 
 
 class Checked(NamedTuple):
@@ -107,18 +110,21 @@ class _Check:
             raise WrongFile(GENESIS, str(error)) from error
 
     def _check_signatures(self) -> None:
-        notes = [(CHECKPOINT, self._note, self._signed)]
+        hint = "" if self._trust.key is not None else CHANGED
+        self._check_signature(CHECKPOINT, self._note, self._operator.at(self._signed.size), hint)
         if self._older is not None and self._older_note is not None:
-            notes.append(("the older checkpoint", self._older_note, self._older))
-        for name, note, signed in notes:
-            try:
-                checkpoint.verify(note, self._signed.origin, self._operator.at(signed.size))
-            except Malformed as error:
-                hint = "" if self._trust.key is not None else CHANGED
-                raise WrongFile(name, f"{error}{hint}") from error
+            key = self._trust.older_key or self._operator.at(self._older.size)
+            hint = "" if self._trust.older_key is not None else OLDER_CHANGED
+            self._check_signature("the older checkpoint", self._older_note, key, hint)
         if self._older is not None and self._older.size > self._signed.size:
             raise WrongFile(CHECKPOINT, f"is of {self._signed.size} entries, fewer than the {self._older.size} of the "
                                         "older one: the log shrank")  # fmt: skip
+
+    def _check_signature(self, name: str, note: bytes, key: bytes, hint: str) -> None:
+        try:
+            checkpoint.verify(note, self._signed.origin, key)
+        except Malformed as error:
+            raise WrongFile(name, f"{error}{hint}") from error
 
     # --- what is signed
 

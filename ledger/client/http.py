@@ -158,7 +158,9 @@ class Client:
                 said = answer.get("receipt") or answer.get("problem")
                 outcomes.append(_outcome(id_of(octets), answer["status"], said))
         if len(outcomes) < len(submissions):
-            raise Unknown(f"{self.server}: {len(submissions) - len(outcomes)} submissions have no outcome yet")
+            raise Unknown(
+                f"{self.server}: no outcome yet of {len(submissions) - len(outcomes)} of {len(submissions)} submissions"
+            )
         return outcomes
 
     # --- before signing

@@ -30,6 +30,7 @@ from ledger.core.machine import NOUNS
 from ledger.core.state import Noun
 
 VERSION = 2  # of the log's own tables; a migration raises it. Projections have a fingerprint instead.
+EVOLVES = 1  # raised where an event of an old log makes other rows of projections than in the release before
 
 metadata = MetaData()
 # PostgreSQL orders text by the octets, as SQLite does and as an audit compares.
@@ -164,9 +165,10 @@ PROJECTIONS: dict[Noun[Any], Table] = {noun: _table_of(noun) for noun in PROJECT
 
 
 def fingerprint() -> str:
-    """What the projections were made by: changes whenever a noun's columns, keys, checks or indexes do."""
+    """What the projections were made by: changes whenever a noun's columns, keys, checks or indexes do, and with
+    EVOLVES, as no table shows what evolve does."""
     said = [(n.name, column_names(n), column_types(n), n.keys, n.checks, n.indexes) for n in PROJECTED]
-    return hashlib.sha256(repr(said).encode()).hexdigest()[:32]
+    return hashlib.sha256(repr((EVOLVES, said)).encode()).hexdigest()[:32]
 
 
 def create_log_tables(connection: Connection) -> None:

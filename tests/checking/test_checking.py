@@ -12,7 +12,7 @@ from ledger.checking.checking import Checked, Trust, check
 from ledger.checking.files import WrongFile
 from ledger.exports.instructions import PrivateFolder, private_folder
 from ledger.exports.site import Site
-from ledger.log import keys, salted
+from ledger.log import checkpoint, keys, salted
 from ledger.log.records import Record
 from tests.exports.made import KEY, ORIGIN, SEED, START, MadeLog, note_of
 
@@ -213,8 +213,15 @@ def test_it_must_go_on_from_an_older_checkpoint(whole: Path) -> None:
             checked(whole, older=MadeLog(size, salt="other").checkpoint())
     with pytest.raises(WrongFile, match="the log shrank"):
         checked(whole, older=MadeLog(301).checkpoint())
-    with pytest.raises(WrongFile, match="the older checkpoint"):
+    with pytest.raises(
+        WrongFile, match=r"the older checkpoint: .* if another key was the operator's then, name its verifier key"
+    ):
         checked(whole, older=MadeLog(10, seed=OTHER).checkpoint())
+    then = Trust(KEY, older_key=keys.public_of(OTHER))
+    kept = checkpoint.parse(LOG.shrunk(10).checkpoint())
+    assert checked(whole, then, checkpoint.sign(OTHER, kept.origin, 10, kept.root)).size == 300
+    with pytest.raises(WrongFile, match="the older checkpoint"):
+        checked(whole, then, LOG.shrunk(10).checkpoint())
     with pytest.raises(WrongFile, match="the older checkpoint"):
         checked(whole, older=b"of a game")
 

@@ -74,6 +74,8 @@ def test_checked_against_a_checkpoint_that_was_kept(lively: House) -> None:
     lively.admit("farm")
     lively.good("log", "export", "log")
     assert "passed" in lively.good("log", "check", "log", *trust(lively), "--older", "older")
+    of_then = [word.replace("--key", "--older-key") for word in trust(lively)]
+    assert "passed" in lively.good("log", "check", "log", *trust(lively), "--older", "older", *of_then)
     Path("older").write_text("of a game\n")
     assert "the older checkpoint" in lively.bad(1, "log", "check", "log", *trust(lively), "--older", "older")
 

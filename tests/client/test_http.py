@@ -135,7 +135,7 @@ def test_of_many_only_what_is_unknown_and_after_goes_again(serve: Any) -> None:
 
 def test_many_that_stay_unknown(serve: Any) -> None:
     client, _ = serve(Answers((200, {}, {"outcomes": [{"status": 503, "problem": BUSY}]})))
-    with pytest.raises(Unknown, match="1 submissions have no outcome"):
+    with pytest.raises(Unknown, match="no outcome yet of 1 of "):
         client.submit_many([text(1)])
 
 
