@@ -146,7 +146,7 @@ def _export(session: Session, folder: Path, log: Log, private: PrivateFolder | N
 
 TRUST = (
     click.option("--origin", help="The ledger's origin."),
-    click.option("--key", "verifier_key", metavar="VERIFIERKEY", help="The operator's verifier key."),
+    click.option("--verifier-key", metavar="KEY", help="The operator's verifier key."),
     click.option("--identity", metavar="ROOT", help="The ledger's identity, from the statutes."),
     click.option("--instructions", type=THERE, help="Where DIR.private has gone to."),
 )  # fmt: skip
@@ -156,7 +156,7 @@ TRUST = (
 @click.argument("folder", metavar="DIR", type=THERE)
 @click.option("--older", type=click.Path(path_type=Path, dir_okay=False, exists=True), metavar="FILE",
               help="A checkpoint that was kept, from which the log must go on.")  # fmt: skip
-@click.option("--older-key", metavar="VERIFIERKEY", help="The operator's verifier key of then, where it has changed.")
+@click.option("--older-key", metavar="KEY", help="The operator's verifier key of then, where it has changed.")
 @by_policy
 @with_options(TRUST)
 @pass_session
@@ -168,14 +168,15 @@ def check_log(session: Session, folder: Path, older: Path | None, older_key: str
     that is wrong, and where.
 
     \b
-    Example: comarca log check ./log --key ledger.example/solana+f616577c+ATtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGLWdop
+    Example: comarca log check ./log \\
+                 --verifier-key ledger.example/solana+f616577c+ATtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGLWdop
              comarca log check ./log --identity JanCBN6Avdm63YHZ5j6JeHg9X1YdY5YeL8LtocalS5U= --older checkpoint.may
     """
     trust = trust_of(origin, verifier_key, identity)
     if older_key is not None:
         trust = trust._replace(older_key=keys.parse_vkey(older_key)[1])
     if trust.key is None and trust.identity is None:
-        raise Misused("whose log should it be? Name it by --key or --identity")
+        raise Misused("whose log should it be? Name it by --verifier-key or --identity")
     private = instructions or private_folder(folder)
     with progress("Checking", size_of(folder)) as advance:
         checked = check(folder, trust, private if private.is_dir() else None,
@@ -200,7 +201,7 @@ def trust_of(origin: str | None, verifier_key: str | None, identity: str | None)
     """What options say of a log; raises Misused."""
     name, public = keys.parse_vkey(verifier_key) if verifier_key else (None, None)
     if name is not None and origin not in (None, name):
-        raise Misused(f"--key is of {name}, and --origin says {origin}")
+        raise Misused(f"--verifier-key is of {name}, and --origin says {origin}")
     return Trust(public, base64s.decode(identity, 32) if identity else None, origin or name)
 
 

@@ -53,7 +53,7 @@ def test_exported_and_checked(lively: House) -> None:
     assert {name: found[name] for name in ("check", "size", "identity", "instructions")} == {
         "check": "passed", "size": 4, "identity": size["identity"], "instructions": False}  # fmt: skip
     key = lively.good("log", "size").split("verifier key\t")[1].strip()
-    assert "passed" in lively.good("log", "check", "log", "--key", key, "--origin", ORIGIN)
+    assert "passed" in lively.good("log", "check", "log", "--verifier-key", key, "--origin", ORIGIN)
     assert not Path("log.private").exists()
 
 
@@ -74,19 +74,21 @@ def test_checked_against_a_checkpoint_that_was_kept(lively: House) -> None:
     lively.admit("farm")
     lively.good("log", "export", "log")
     assert "passed" in lively.good("log", "check", "log", *trust(lively), "--older", "older")
-    of_then = [word.replace("--key", "--older-key") for word in trust(lively)]
-    assert "passed" in lively.good("log", "check", "log", *trust(lively), "--older", "older", *of_then)
+    key = lively.good("log", "size").split("verifier key\t")[1].strip()
+    assert "passed" in lively.good("log", "check", "log", *trust(lively), "--older", "older", "--older-key", key)
+    other = "ledger.example/solana+f616577c+ATtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGLWdop"
+    lively.bad(1, "log", "check", "log", *trust(lively), "--older", "older", "--older-key", other)
     Path("older").write_text("of a game\n")
     assert "the older checkpoint" in lively.bad(1, "log", "check", "log", *trust(lively), "--older", "older")
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(("check", "log"), "--key or --identity"), (("check", "log", "--identity", "x"), "base64"),
-     (("check", "log", "--key", "x"), "verifier key"), (("recover", "log"), "there are no instructions"),
+    [(("check", "log"), "--verifier-key or --identity"), (("check", "log", "--identity", "x"), "base64"),
+     (("check", "log", "--verifier-key", "x"), "verifier key"), (("recover", "log"), "there are no instructions"),
      (("export", "log", "--with-personal-data"), "goes with --with-instructions"),
      (("export", "log", "--with-instructions", "--server", "http://127.0.0.1:1"), "leave --server out"),
-     (("check", "log", "--origin", "a.example/b", "--key",
+     (("check", "log", "--origin", "a.example/b", "--verifier-key",
        "ledger.example/solana+f616577c+ATtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGLWdop"), "--origin says")],
 )  # fmt: skip
 def test_misused(lively: House, words: tuple[str, ...], said: str) -> None:
