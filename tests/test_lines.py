@@ -9,6 +9,7 @@ import pytest
 from ledger.core.refusals import Refusal
 from ledger.intake.submission import Prepared
 from ledger.log import checkpoint
+from ledger.sequencer import lines
 from ledger.sequencer.lines import Line, Lines, listen
 from ledger.sequencer.sequencer import Sequencer
 from ledger.service.door import Accepted, ClockTrouble
@@ -98,3 +99,21 @@ def test_whoever_waits_at_a_line_that_is_cut_is_told(office: Office, tmp_path: P
     silent.close()
     with pytest.raises(Unavailable, match="not there"):
         line.put([office.payment(1)])
+
+
+def test_whoever_does_not_answer_is_said_to_be_stuck(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "SILENT_S", 1.0)
+    good = Line(office.path, "solana")
+    assert good.trouble is None
+    good.close()
+    silent: Listener = listen(tmp_path / "stuck")  # it takes lines, and never reads
+    line = Line(tmp_path / "stuck", "solana")
+    assert line.trouble == "the process that writes does not answer"
+    item = office.payment(1)
+    futures = [future for _ in range(1500) for future in line.put([item])]  # more than a socket holds
+    with pytest.raises(Unavailable):
+        futures[0].result(WAIT_S)
+    line.close()
+    silent.close()

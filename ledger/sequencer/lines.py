@@ -11,6 +11,7 @@ import os
 import pickle
 import queue
 import socket
+import struct
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -25,6 +26,7 @@ from ledger.sequencer.sequencer import Logged, Sequencer
 from ledger.store.errors import Unavailable
 
 BACKLOG = 64  # lines that wait to be answered
+SILENT_S = 3.0  # without an answer, after which the process that writes is taken for stuck
 END = None
 Answered = list[tuple[int, "Logged | Exception"]]  # number on the line, outcome
 
@@ -45,28 +47,40 @@ class Line:
         self._link: Connection[Any, Any] | None = None
         self.latest: bytes | None = None
         self._trouble: str | None = None
+        self._told = threading.Event()
 
     @property
     def trouble(self) -> str | None:
-        """Why no checkpoint can be signed there, as far as it is known here."""
+        """Why no checkpoint can be signed there; or that nobody answers there."""
+        self._told.clear()
         try:
-            with self._lock:
-                self._link = self._link or self._open()
+            self._send([])
         except Unavailable as error:
             return str(error)
-        return self._trouble
+        return self._trouble if self._told.wait(SILENT_S) else "the process that writes does not answer"
 
     def put(self, items: Sequence[Prepared]) -> list["Future[Logged]"]:
         """Queue items in this order; one future each. A future raises Unavailable where the outcome is unknown."""
         if not items:
             return []
         numbered = [(next(self._numbers), item, Future[Logged]()) for item in items]
+        self._waiting.update((number, future) for number, _, future in numbered)
+        try:
+            self._send([(number, item) for number, item, _ in numbered])
+        except Unavailable:
+            for number, _, _ in numbered:
+                self._waiting.pop(number, None)
+            raise
+        return [future for _, _, future in numbered]
+
+    def _send(self, numbered: list[tuple[int, Prepared]]) -> None:
+        octets = pickle.dumps(numbered, pickle.HIGHEST_PROTOCOL)
         with self._lock:
             link = self._link or self._open()
-            self._waiting.update((number, future) for number, _, future in numbered)
-            with suppress(OSError):  # the thread that reads meets the end of the line, too, and answers all who wait
-                link.send_bytes(pickle.dumps([(number, item) for number, item, _ in numbered], pickle.HIGHEST_PROTOCOL))
-        return [future for _, _, future in numbered]
+            try:
+                link.send_bytes(octets)
+            except OSError:  # the thread that reads meets the end of the line, and answers all who wait
+                _hang_up(link)
 
     def close(self) -> None:
         """Hand over nothing more; what waits is answered as unknown."""
@@ -77,6 +91,7 @@ class Line:
     def _open(self) -> "Connection[Any, Any]":
         try:
             link: Connection[Any, Any] = Client(str(self._path), "AF_UNIX")
+            _wait_at_most(link, SILENT_S)
             link.send_bytes(self._ledger.encode())
         except OSError as error:
             raise Unavailable("the process that writes is not there; send the same text again in a moment") from error
@@ -88,6 +103,7 @@ class Line:
         try:
             while True:
                 answered, self.latest, self._trouble = pickle.loads(link.recv_bytes())
+                self._told.set()
                 for number, outcome in answered:
                     self._answer(number, outcome)
         except (OSError, EOFError):
@@ -110,9 +126,15 @@ class Line:
             self._answer(number, Unavailable("the process that writes has ended before it answered"))
 
 
+def _wait_at_most(link: "Connection[Any, Any]", seconds: float) -> None:
+    """Let a send fail where the other end does not read: whoever sends keeps all others from sending."""
+    with socket.socket(fileno=os.dup(link.fileno())) as end:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(seconds), 0))
+
+
 def _hang_up(link: "Connection[Any, Any]") -> None:
     """End a line that another thread reads from: closing it under that thread could have it read from another file."""
-    with socket.socket(fileno=os.dup(link.fileno())) as end:
+    with socket.socket(fileno=os.dup(link.fileno())) as end, suppress(OSError):
         end.shutdown(socket.SHUT_RDWR)
 
 
@@ -140,6 +162,9 @@ class Lines:
 
 
 def _enqueue(sequencer: Sequencer, answers: "_Answers", numbered: list[tuple[int, Prepared]]) -> None:
+    if not numbered:  # somebody asks how it stands
+        answers.tell(sequencer.latest, sequencer.trouble)
+        return
     tickets = [_Ticket(answers, number) for number, _ in numbered]
     try:
         sequencer.enqueue([item for _, item in numbered], tickets)
