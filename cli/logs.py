@@ -25,7 +25,8 @@ def log() -> None:
 @with_options()
 @pass_session
 def size(session: Session) -> None:
-    """Show how many entries the log has, the time of the last, and the ledger's identity.
+    """Show how many entries the log has, the time of the last, the ledger's identity, and the operator's verifier
+    key, which goes to witnesses and into policies.
 
     \b
     Example: comarca log size
@@ -33,7 +34,8 @@ def size(session: Session) -> None:
     info = session.info
     identity = base64s.encode(info.identity)
     if session.as_json:
-        write_json({"origin": info.origin, "identity": identity, "size": info.size, "time": info.time})
+        write_json({"origin": info.origin, "identity": identity, "size": info.size, "time": info.time,
+                    "verifier_keys": list(info.verifier_keys)})  # fmt: skip
         return
     write_facts([("origin", info.origin), ("identity", identity), ("size", info.size), ("last entry", info.time),
                  *(("verifier key", key) for key in info.verifier_keys)])  # fmt: skip

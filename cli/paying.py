@@ -50,7 +50,9 @@ def pay(session: Session, payee: str | None, amount: str | None, many: Path | No
     signer, account = _payer(session, key_files, payer)
     if many is not None:
         if payee or amount or memo or any(fields.values()):
-            raise Misused("--many has payees, amounts and words in its file: leave the others out")
+            raise Misused(
+                "--many has payees, amounts, refs and purposes in its file, and no memos: leave the others out"
+            )
         gathering = _bulk(session, account, many)
     elif payee is None or amount is None:
         raise Misused("name PAYEE and AMOUNT, or --many FILE")

@@ -119,7 +119,7 @@ def _check_log(policy: Policy, note: bytes, signed: Checkpoint) -> None:
                 checkpoint.verify(note, log.origin, log.public)
                 return
             except Malformed as error:
-                trouble = error
+                trouble = Malformed(f"{error} that the policy names; a former or new key has a log line of its own")
     raise trouble
 
 

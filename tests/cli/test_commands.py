@@ -353,7 +353,8 @@ def test_bad_config(empty: House) -> None:
 
 
 def test_common_options_stand_before_or_after(house: House) -> None:
-    assert json.loads(house.good("--json", "log", "size")) == house.json("log", "size")
+    assert json.loads(house.good("--json", "log", "size")) == (said := house.json("log", "size"))
+    assert f"verifier key\t{said['verifier_keys'][0]}" in house.good("log", "size")
     assert "no ledger 'x'" in house.bad(3, "--ledger", "x", "log", "size")
 
 
