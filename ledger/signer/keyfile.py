@@ -67,7 +67,7 @@ def add_keys(path: Path, seeds: Mapping[str, bytes], password: bytes, cost: int 
     Raises KeyFileError, and changes nothing, where a name stands for another key already.
     """
     try:
-        with _locked(path.parent):
+        with alone_in(path.parent):
             there = read_keys(path, password) if path.exists() else {}
             for name, seed in seeds.items():
                 if there.get(name, seed) != seed:
@@ -161,8 +161,8 @@ def _fresh(path: Path, octets: bytes) -> Iterator[str]:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Alone among the processes that change files of this folder by `add_keys`."""
+def alone_in(folder: Path) -> Iterator[None]:
+    """Alone among the processes of ours that change what is in this folder."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

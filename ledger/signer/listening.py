@@ -5,7 +5,6 @@ and holds up no one else, as the state is locked only while nobody is waited for
 say, and is the same for the server as for whoever else can open the socket.
 """
 
-import fcntl
 import logging
 import os
 import selectors
@@ -20,6 +19,7 @@ from types import FrameType
 
 from ledger.log.malformed import Malformed
 from ledger.signer import talk
+from ledger.signer.keyfile import alone_in
 from ledger.signer.signer import Signer, SignerRefused
 from ledger.signer.talk import Cut, Status, Talk
 
@@ -143,7 +143,7 @@ def _listening(path: Path) -> Iterator[socket.socket]:
     """A listening socket of mode 0600 in the place of none or of a stale one, which goes in the end."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         try:
-            with _alone_in(path.parent):
+            with alone_in(path.parent):
                 _make_way(path)
                 before = os.umask(0o177)
                 try:
@@ -157,7 +157,7 @@ def _listening(path: Path) -> Iterator[socket.socket]:
         try:
             yield listener
         finally:
-            with _alone_in(path.parent):
+            with alone_in(path.parent):
                 if path.exists() and path.lstat().st_ino == own:
                     path.unlink()
 
@@ -180,17 +180,6 @@ def _make_way(path: Path) -> None:
         except OSError:
             pass  # a full backlog, say: somebody is there
     raise SignerRefused(f"{path}: a signer listens there already; stop it first, or name another place by --listen")
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Alone among the signers that come and go in this folder, so that none removes a socket that another just made."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

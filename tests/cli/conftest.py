@@ -1,7 +1,5 @@
 """Fixtures of the command's tests: each works in a folder of its own."""
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import Any
 import pytest
 
 from ledger.signer import keyfile
+from tests.cli import serving
 from tests.cli.house import House
 
 WRITE, ADD = keyfile.write_keys, keyfile.add_keys
@@ -38,13 +37,17 @@ def house(empty: House) -> House:
 @pytest.fixture
 def served(house: House) -> Iterator[House]:
     """The house with a server."""
-    command = [sys.executable, "-c", "from cli.main import main; main()", "serve", "--port", "0"]
-    environment = {"COMARCA_PASSWORD_FILE": "password", "PATH": "", "PYTHONPATH": ":".join(sys.path)}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as server:
-        assert server.stderr is not None
-        line = server.stderr.readline()
-        assert line.startswith("Serving at "), line
-        house.address = line.split()[2].rstrip(".,")
+    with serving.served() as house.address:
         yield house
-        server.terminate()
-        assert server.wait(20) == 0
+
+
+@pytest.fixture(params=["database", "server"])
+def way(house: House, request: pytest.FixtureRequest) -> Iterator[tuple[str, ...]]:
+    """Options for the way to a ledger with the members mill and shop: none, or --server."""
+    house.admit("mill")
+    house.admit("shop")
+    if request.param == "database":
+        yield ()
+        return
+    with serving.served() as address:
+        yield ("--server", address)

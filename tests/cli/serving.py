@@ -19,7 +19,7 @@ def served(later_s: int = 0) -> Iterator[str]:
         line = server.stderr.readline()
         assert line.startswith("Serving at "), line
         try:
-            yield line.split()[2]
+            yield line.split()[2].rstrip(".,")
         finally:
             server.terminate()
             assert server.wait(20) == 0

@@ -1,24 +1,9 @@
 """`comarca key list|add|rotate|revoke|bar`: each on the database and through a server, and what can go wrong."""
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.cli.house import BOTH, House
 from tests.cli.serving import served
-
-
-@pytest.fixture(params=["database", "server"])
-def way(house: House, request: pytest.FixtureRequest) -> Iterator[tuple[str, ...]]:
-    """Options for the way to a ledger with the members mill and shop: none, or --server."""
-    house.admit("mill")
-    house.admit("shop")
-    if request.param == "database":
-        yield ()
-        return
-    with served() as address:
-        yield ("--server", address)
 
 
 def make(house: House, name: str, owner: str = "mill") -> str:

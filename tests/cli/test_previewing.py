@@ -1,23 +1,6 @@
 """`comarca preview` and `comarca pay --preview`: the same on the database and through a server; nothing is written."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from tests.cli.house import House
-from tests.cli.serving import served
-
-
-@pytest.fixture(params=["database", "server"])
-def way(house: House, request: pytest.FixtureRequest) -> Iterator[tuple[str, ...]]:
-    """Options for the way to a ledger with the members mill and shop: none, or --server."""
-    house.admit("mill")
-    house.admit("shop")
-    if request.param == "database":
-        yield ()
-        return
-    with served() as address:
-        yield ("--server", address)
 
 
 def test_a_payment_is_previewed_and_not_made(house: House, way: tuple[str, ...]) -> None:
