@@ -251,8 +251,8 @@ def test_everything_through_a_server_by_its_address(house: House) -> None:
         assert house.json("log", "checkpoint", *by)["size"] == 5
         assert house.json("log", "entry", "0", *by)["log_index"] == 0
         assert "commercial" in house.good("policy", "show", *by)
-        assert "works on the database alone" in house.bad(2, "holder", "list", *by)
-        assert "--key" in house.bad(2, "member", "list", *by)
+        assert "works on the database alone" in house.bad(2, "profile", "show", mill, *by)
+        assert "--key" in house.bad(2, "member", "list", *by) and "--key" in house.bad(2, "holder", "list", *by)
         house.good("log", "entry", "3", "--key", "mill.key", "--receipt", "mill.json", *by)
         house.good("verify", "receipt", "mill.json", "--origin", size["origin"], "--identity", size["identity"])
         os.chdir("..")
