@@ -26,6 +26,7 @@ class Ring:
 
     def __init__(self) -> None:
         self.keys: dict[str, Known] = {}  # by the key's text
+        self.first: dict[str, str] = {}  # of a key that took another's place, the first that had it
         self.stopped: set[str] = set()  # holders with a pending recovery
         self.custodians: dict[str, str] = {}  # of members without a key of their own
         self.grants: dict[tuple[str, str], dict[str, Any]] = {}
@@ -60,10 +61,15 @@ class Ring:
     def _key_rotated(self, event: dict[str, Any]) -> None:
         assert self.keys[event["old"]] == Known(event["holder"], event["old"], "live")
         self.put(event["holder"], event["old"], "rotated")
+        self.first[event["key"]] = self.first.get(event["old"], event["old"])
         self._key_added(event)
 
     def _key_revoked(self, event: dict[str, Any]) -> None:
         assert self.keys[event["key"]] == Known(event["holder"], event["key"], "live")
+        place = self.first.get(event["key"], event["key"])
+        for public, key in self.keys.items():
+            if key.status == "rotated" and self.first.get(public, public) == place:
+                self.keys[public] = key._replace(status="ended")
         self.put(event["holder"], event["key"], "barred" if event.get("forced") else "ended")
 
     def _recovery_started(self, event: dict[str, Any]) -> None:
@@ -77,7 +83,7 @@ class Ring:
 
     def _recovery_completed(self, event: dict[str, Any]) -> None:
         assert self.keys[event["key"]].status == "pending"
-        self.end(event["holder"], ("live",), "ended")
+        self.end(event["holder"], ("live", "rotated"), "ended")
         self.put(event["holder"], event["key"], "live")
         self.stopped.remove(event["holder"])
         self.custodians.pop(event["holder"], None)

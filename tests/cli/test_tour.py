@@ -38,7 +38,7 @@ def test_keys_over_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
         house.admit(name)
     walk(house, "Keys over time", Clock(monkeypatch))
     found = house.json("key", "list", house.holder("bakery"))
-    assert [key["status"] for key in found] == ["replaced", "rotated", "revoked", "live"]
+    assert [key["status"] for key in found] == ["replaced", "revoked", "revoked", "live"]
     assert house.json("account", "show", house.holder("bakery"))["balance"] == -5100
     assert house.json("audit")["audit"] == "passed"
 
