@@ -79,6 +79,7 @@ def serve(
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="comarca-")))
         os.environ[metrics.FOLDER] = str(_made(folder / "metrics"))
+        stack.callback(os.environ.pop, metrics.FOLDER)  # whatever runs here next would count in a folder that is gone
         lock = stack.enter_context(LockFile(file, "serve")) if file is not None else None
         listener = stack.enter_context(lines.listen(folder / LINE))
         writer = Child(partial(_write, settings, signers, clock_is_right, listener, folder))
