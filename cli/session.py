@@ -16,13 +16,14 @@ from cli.direct import Direct
 from cli.errors import CouldNot, Misused
 from cli.ledgers import LedgerInfo, of_described
 from ledger.ambient.settings import Settings, read_settings
+from ledger.client.books import parameters
 from ledger.client.http import Client, ServerError
 from ledger.client.keyring import holder_of
 from ledger.client.outcomes import Outcome, id_of, refused
 from ledger.client.writing import Seed
 from ledger.core.changes import FACTS, POLICY
 from ledger.core.words import HolderId
-from ledger.service.books import Plain, parameters
+from ledger.service.books import Plain
 from ledger.signer.keyfile import WrongPassword, read_key, read_keys, read_password
 from ledger.signer.remote import RemoteSigner
 from ledger.signer.signer import Signer, SignerRefused, SignsCheckpoints
@@ -228,26 +229,26 @@ class Session:
     def movements(self, id: str, wanted: Filter, limit: int) -> Iterator[Plain]:
         """At most `limit` movements of an account, newest first."""
         if self.settings.server is not None:
-            return self._remote().movements(id, limit, **parameters(wanted))
+            return self._remote().movements(id, limit, **parameters(wanted._asdict()))
         return self._database().movements(id, wanted, limit)
 
     def all_movements(self, wanted: Filter, limit: int) -> Iterator[Plain]:
         """At most `limit` movements of the ledger, newest first."""
         if self.settings.server is not None:
-            return self._remote().items("movements", parameters(wanted), limit)
+            return self._remote().items("movements", parameters(wanted._asdict()), limit)
         return self._database().all_movements(wanted, limit)
 
     def total_movements(self, wanted: Filter, by: Sequence[str]) -> Plain:
         """What movements come to."""
         if self.settings.server is not None:
-            query = parameters(wanted) | ({"by": ",".join(by)} if by else {})
+            query = parameters(wanted._asdict()) | ({"by": ",".join(by)} if by else {})
             return self._remote().read("movements/totals", query)
         return self._database().total_movements(wanted, by)
 
     def members(self, wanted: MemberFilter) -> Iterator[Plain]:
         """The members that are wanted, in the order of admission, with their accounts."""
         if self.settings.server is not None:
-            return self._remote().items("members", parameters(wanted))
+            return self._remote().items("members", parameters(wanted._asdict()))
         return self._database().members(wanted)
 
     def holders(self) -> Iterator[Plain]:

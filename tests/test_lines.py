@@ -106,11 +106,11 @@ def test_whoever_does_not_answer_is_said_to_be_stuck(
 ) -> None:
     monkeypatch.setattr(lines, "SILENT_S", 1.0)
     good = Line(office.path, "solana")
-    assert good.trouble is None
+    assert good.ask() is None
     good.close()
     silent: Listener = listen(tmp_path / "stuck")  # it takes lines, and never reads
     line = Line(tmp_path / "stuck", "solana")
-    assert line.trouble == "the process that writes does not answer"
+    assert line.ask() == "the process that writes does not answer"
     item = office.payment(1)
     futures = [future for _ in range(1500) for future in line.put([item])]  # more than a socket holds
     with pytest.raises(Unavailable):

@@ -18,6 +18,11 @@ def moment(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime(RFC3339)
 
 
+def seconds_of(text: str) -> int:
+    """The Unix seconds of what `moment` writes; raises ValueError."""
+    return int(datetime.strptime(text, RFC3339).replace(tzinfo=UTC).timestamp())
+
+
 def boot_time() -> float:
     """Seconds since the machine started, asleep or not; nobody sets this clock."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()

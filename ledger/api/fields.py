@@ -3,12 +3,11 @@
 import binascii
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from marshmallow import ValidationError, fields
 
-from ledger.ambient.clock import RFC3339, moment
+from ledger.ambient.clock import moment, seconds_of
 from ledger.core.words import ID
 
 WHOLE = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
@@ -87,7 +86,7 @@ class Time(Said):
         if not isinstance(value, str) or not MOMENT.fullmatch(value):
             raise ValidationError(said)
         try:
-            return int(datetime.strptime(value, RFC3339).replace(tzinfo=UTC).timestamp())
+            return seconds_of(value)
         except ValueError as error:
             raise ValidationError(said) from error
 

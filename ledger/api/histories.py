@@ -74,32 +74,28 @@ class PolicyChange(Change):
     after = fields.Raw(required=True)
 
 
-class LimitsPage(Schema):
-    """Changes, newest first; `next` is the cursor of the page after, or null."""
+class LimitsPage(schemas.Page):
+    """Changes, newest first."""
 
     items = fields.List(fields.Nested(LimitsChange), required=True)
-    next = fields.String(required=True, allow_none=True)
 
 
-class StatusPage(Schema):
-    """Changes, newest first; `next` is the cursor of the page after, or null."""
+class StatusPage(schemas.Page):
+    """Changes, newest first."""
 
     items = fields.List(fields.Nested(StatusChange), required=True)
-    next = fields.String(required=True, allow_none=True)
 
 
-class FactsPage(Schema):
-    """Changes, newest first; `next` is the cursor of the page after, or null."""
+class FactsPage(schemas.Page):
+    """Changes, newest first."""
 
     items = fields.List(fields.Nested(FactsChange), required=True)
-    next = fields.String(required=True, allow_none=True)
 
 
-class PoliciesPage(Schema):
-    """Changes, newest first; `next` is the cursor of the page after, or null."""
+class PoliciesPage(schemas.Page):
+    """Changes, newest first."""
 
     items = fields.List(fields.Nested(PolicyChange), required=True)
-    next = fields.String(required=True, allow_none=True)
 
 
 @histories.route("/<ledger:ledger>/accounts/<id:id>/limits", methods=["GET"])

@@ -62,11 +62,10 @@ class Registered(Schema):
     since = fields.Integer(required=True)
 
 
-class RegisteredPage(Schema):
-    """Registered holders in the order of registration; `next` is the cursor of the page after, or null."""
+class RegisteredPage(schemas.Page):
+    """Registered holders in the order of registration."""
 
     items = fields.List(fields.Nested(Registered), required=True)
-    next = fields.String(required=True, allow_none=True)
 
 
 @holders.route("/<ledger:ledger>/holders", methods=["GET"])

@@ -55,11 +55,10 @@ class Member(Schema):
     accounts = fields.List(fields.Nested(Position), required=True)
 
 
-class MemberPage(Schema):
-    """Members in the order of admission; `next` is the cursor of the page after, or null."""
+class MemberPage(schemas.Page):
+    """Members in the order of admission."""
 
     items = fields.List(fields.Nested(Member), required=True)
-    next = fields.String(required=True, allow_none=True)
 
 
 @members.route("/<ledger:ledger>/members", methods=["GET"])

@@ -84,18 +84,16 @@ class AnyMovement(Movement):
     payee_balance = fields.Integer(required=True)
 
 
-class OwnPage(Schema):
-    """Movements, newest first; `next` is the cursor of the page after, or null."""
+class OwnPage(schemas.Page):
+    """Movements, newest first."""
 
     items = fields.List(fields.Nested(OwnMovement), required=True)
-    next = fields.String(required=True, allow_none=True)
 
 
-class AllPage(Schema):
-    """Movements, newest first; `next` is the cursor of the page after, or null."""
+class AllPage(schemas.Page):
+    """Movements, newest first."""
 
     items = fields.List(fields.Nested(AnyMovement), required=True)
-    next = fields.String(required=True, allow_none=True)
 
 
 class Group(Schema):

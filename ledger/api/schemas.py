@@ -30,6 +30,12 @@ class Paged(Schema):
     cursor = fields.String(validate=validate.Length(max=64))
 
 
+class Page(Schema):
+    """What every list answers beside its items."""
+
+    next = fields.String(required=True, allow_none=True, metadata={"description": "cursor of the page after, or null"})
+
+
 class EntriesQuery(Paged):
     """Which entries: from a log index on, in log order."""
 
@@ -83,11 +89,10 @@ class Ledger(LedgerBrief):
     policies = fields.Dict(required=True, metadata={"description": "feature: {body, since}"})
 
 
-class LedgerPage(Schema):
+class LedgerPage(Page):
     """The ledgers served here."""
 
     items = fields.List(fields.Nested(LedgerBrief), required=True)
-    next = fields.String(required=True, allow_none=True)
 
 
 class Token(Schema):
@@ -131,11 +136,10 @@ class PublicLine(Schema):
     entry = fields.String(required=True)
 
 
-class EntryPage(Schema):
-    """Public lines in log order; `next` is the cursor of the page after, or null at the end of what is signed."""
+class EntryPage(Page):
+    """Public lines in log order; `next` is null at the end of what is signed."""
 
     items = fields.List(fields.Nested(PublicLine), required=True)
-    next = fields.String(required=True, allow_none=True)
 
 
 class Submissions(Schema):

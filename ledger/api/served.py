@@ -105,14 +105,16 @@ class Served:
         found = published(self.store, self.ledger_id, self._policy, newest, self.clock())
         return found if found[0] > log_index else newest
 
-    def trouble(self) -> str | None:
-        """What keeps this ledger from taking instructions, in words, or None."""
+    def trouble(self, *, ask: bool = False) -> str | None:
+        """What keeps this ledger from taking instructions, in words, or None. `ask`: the process that writes is asked,
+        too, whether it answers, which takes a moment, or seconds where it does not."""
         if self._closed:
             return "the server is stopping"
         head = self.door.head()
         if head.size == 0:
             return "the genesis is not logged yet"
-        if (why := self._writer.trouble) is not None:
+        why = self._writer.ask() if ask and isinstance(self._writer, Line) else self._writer.trouble
+        if why is not None:
             return f"no checkpoint can be signed: {why}"
         return self._trouble(head.time)
 

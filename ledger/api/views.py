@@ -62,7 +62,7 @@ def ready() -> dict[str, Any]:
 
 def _trouble(one: Served) -> str | None:
     try:
-        return one.trouble()
+        return one.trouble(ask=True)
     except (Unavailable, StoreError):
         return "the database does not answer"
 

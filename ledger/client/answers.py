@@ -4,20 +4,20 @@ Times are Unix seconds, amounts minor units, ids 32 hex digits.
 """
 
 import json
-from calendar import timegm
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from time import strptime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+from ledger.ambient.clock import seconds_of
 from ledger.client.admitting import Ledger
+from ledger.client.outcomes import Unknown
 from ledger.core.accounts import Moved
 from ledger.core.transfers import Transfer, TransferMany
 from ledger.log import instruction
 from ledger.receipts.verifying import ReceiptError, Shown, verify
 from ledger.signer.keyfile import replace_file
 
-LAYOUT = "%Y-%m-%dT%H:%M:%SZ"
+T = TypeVar("T")
 
 
 class Receipt(NamedTuple):
@@ -125,6 +125,14 @@ def preview_of(body: Mapping[str, Any], account: str) -> Preview:
 def movement_of(body: Mapping[str, Any]) -> Movement:
     """A movement in an answer; raises KeyError, TypeError, ValueError."""
     id, number = body["id"]
-    return Movement(str(id), int(number), int(body["log_index"]), timegm(strptime(body["time"], LAYOUT)),
+    return Movement(str(id), int(number), int(body["log_index"]), seconds_of(body["time"]),
                     str(body["payer"]), str(body["payee"]), int(body["amount"]), str(body["kind"]), body["purpose"],
                     int(body["balance"]))  # fmt: skip
+
+
+def parsed(parse: Callable[[Any], T], body: Any) -> T:
+    """What an answer says; raises Unknown where it is not as docs/api.md has it."""
+    try:
+        return parse(body)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unknown(f"an answer that is not as documented: {error!r}") from error

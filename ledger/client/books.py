@@ -10,14 +10,12 @@ Times are Unix seconds, amounts minor units, ids 32 hex digits. Each raises Serv
 read.
 """
 
-from calendar import timegm
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from time import gmtime, strftime, strptime
 from typing import Any, Literal, NamedTuple, TypedDict, TypeVar, Unpack
 
-from ledger.client.answers import LAYOUT
+from ledger.ambient.clock import moment, seconds_of
+from ledger.client.answers import parsed
 from ledger.client.http import Client
-from ledger.client.outcomes import Unknown
 
 T = TypeVar("T")
 By = Literal["month", "kind", "class"]
@@ -141,20 +139,20 @@ class Books:
 
     def movements(self, most: int | None = None, **wanted: Unpack[MovementFilter]) -> Iterator[Movement]:
         """At most so many movements of the whole ledger, or all, newest first; for administrators and auditors."""
-        return self._items("movements", _query(wanted), most, _movement)
+        return self._items("movements", parameters(wanted), most, _movement)
 
     def totals(self, by: Sequence[By] = (), **wanted: Unpack[MovementFilter]) -> Totals:
         """What movements come to, for each month, kind or pair of classes; for administrators and auditors."""
-        query = _query(wanted) | ({"by": ",".join(by)} if by else {})
-        return _parsed(_totals, self._client.read("movements/totals", query))
+        query = parameters(wanted) | ({"by": ",".join(by)} if by else {})
+        return parsed(_totals, self._client.read("movements/totals", query))
 
     def account_totals(self) -> AccountTotals:
         """What all balances come to; for administrators and auditors."""
-        return _parsed(_account_totals, self._client.read("accounts/totals", {}))
+        return parsed(_account_totals, self._client.read("accounts/totals", {}))
 
     def members(self, **wanted: Unpack[MemberFilter]) -> Iterator[Member]:
         """The members with their accounts, in the order of admission; for administrators and auditors."""
-        return self._items("members", _query(wanted), None, _member)
+        return self._items("members", parameters(wanted), None, _member)
 
     def limits(self, account: str, most: int | None = None) -> Iterator[Change]:
         """What an account's limits have been, newest first; `after` is {floor, ceiling}."""
@@ -175,36 +173,28 @@ class Books:
     def _items(self, path: str, query: Mapping[str, str], most: int | None,
                parse: Callable[[Any], T]) -> Iterator[T]:  # fmt: skip
         for item in self._client.items(path, query, most):
-            yield _parsed(parse, item)
+            yield parsed(parse, item)
 
 
 _NAMES = {"start": "from", "end": "to", "class_": "class"}
 
 
-def _query(wanted: Mapping[str, Any]) -> dict[str, str]:
-    return {_NAMES.get(name, name): _said(name, value) for name, value in wanted.items()}
+def parameters(wanted: Mapping[str, Any]) -> dict[str, str]:
+    """A filter as the parameters of an address (docs/api.md); None leaves one open."""
+    return {_NAMES.get(name, name): _said(name, value) for name, value in wanted.items() if value is not None}
 
 
 def _said(name: str, value: Any) -> str:
+    if name in ("start", "end"):
+        return moment(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    return strftime(LAYOUT, gmtime(value)) if name in ("start", "end") else str(value)
-
-
-def _parsed(parse: Callable[[Any], T], body: Any) -> T:
-    try:
-        return parse(body)
-    except (KeyError, TypeError, ValueError) as error:
-        raise Unknown(f"an answer that is not as documented: {error!r}") from error
-
-
-def _seconds(text: str) -> int:
-    return timegm(strptime(text, LAYOUT))
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 def _movement(body: Any) -> Movement:
     id, number = body["id"]
-    return Movement(str(id), int(number), int(body["log_index"]), _seconds(body["time"]), str(body["payer"]),
+    return Movement(str(id), int(number), int(body["log_index"]), seconds_of(body["time"]), str(body["payer"]),
                     str(body["payee"]), int(body["amount"]), str(body["kind"]), body["purpose"],
                     int(body["payer_balance"]), int(body["payee_balance"]))  # fmt: skip
 
@@ -224,7 +214,7 @@ def _account_totals(body: Any) -> AccountTotals:
 
 def _change(body: Any) -> Change:
     signers = None if body["signers"] is None else tuple(map(str, body["signers"]))
-    return Change(int(body["log_index"]), _seconds(body["time"]), str(body["id"]), str(body["kind"]), signers,
+    return Change(int(body["log_index"]), seconds_of(body["time"]), str(body["id"]), str(body["kind"]), signers,
                   body["reason"], body["before"], body["after"], body.get("feature"))  # fmt: skip
 
 

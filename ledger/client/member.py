@@ -15,8 +15,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlencode
+from typing import Any, NamedTuple
 
 from ledger.ambient.ids import new_id
 from ledger.client.admitting import Ledger
@@ -27,6 +26,7 @@ from ledger.client.answers import (
     Receipt,
     Refused,
     movement_of,
+    parsed,
     position_of,
     preview_of,
 )
@@ -34,7 +34,7 @@ from ledger.client.connections import Connections
 from ledger.client.delivery import Answer, Delivery
 from ledger.client.gathering import of_draft
 from ledger.client.growth import Growth, LogBroken, LogForked, LogShrunk, NotProved, WrongLedger
-from ledger.client.http import TIMEOUT_S, TRIES, Client, ServerError, json_of
+from ledger.client.http import PAGE_MOST, TIMEOUT_S, TRIES, Client, ServerError
 from ledger.client.memory import Memory, MemoryFileError, Seen
 from ledger.client.outcomes import Unknown, id_of
 from ledger.client.writing import Draft, Seed, write
@@ -57,9 +57,7 @@ __all__ = [
 ]  # fmt: skip
 
 VALID_S = 3600  # how long an instruction may be accepted: both clocks may be wrong by some of it
-PAGE = 500  # movements of a page, the most that a server gives
 Id = str | bytes
-T = TypeVar("T")
 
 
 class Payment(NamedTuple):
@@ -149,7 +147,7 @@ class Member:
             if error.status in (409, 422):
                 raise Refused(id_of(unsigned), error.body) from error
             raise
-        return _parsed(lambda found: preview_of(found, self.account.hex()), body)
+        return parsed(lambda found: preview_of(found, self.account.hex()), body)
 
     def pay_each(self, payments: Sequence[Payment]) -> list[Answer]:
         """Pay many, each an instruction of its own, in order; for each its receipt, or Refused or Unknown as a value.
@@ -275,23 +273,22 @@ class Member:
 
     def position(self) -> Position:
         """Where the account stands, as the server says it: a position has no proof. Raises Unknown, ServerError."""
-        return _parsed(position_of, self._connections.reading(lambda client: client.account(self.account.hex())))
+        return parsed(position_of, self._connections.reading(lambda client: client.account(self.account.hex())))
 
     def movements(self, **filters: str) -> Iterator[Movement]:
         """The account's movements, newest first, page by page, as the server says them. `filters` are those of
         docs/api.md (`kind`, `to`, and `from` as `**{"from": ...}`). Raises Unknown, ServerError."""
         cursor: str | None = None
         while True:
-            query = urlencode({"limit": PAGE} | filters | ({"cursor": cursor} if cursor else {}))
-            page = self._page(f"accounts/{self.account.hex()}/movements?{query}")
+            page = self._page({"limit": str(PAGE_MOST)} | filters | ({"cursor": cursor} if cursor else {}))
             for item in page.get("items", ()):
-                yield _parsed(movement_of, item)
+                yield parsed(movement_of, item)
             cursor = page.get("next")
             if cursor is None:
                 return
 
-    def _page(self, path: str) -> dict[str, Any]:
-        return json_of(self._connections.reading(lambda client: client.good("GET", client.path(path))))
+    def _page(self, query: Mapping[str, str]) -> dict[str, Any]:
+        return self._connections.reading(lambda client: client.read(f"accounts/{self.account.hex()}/movements", query))
 
     def visit(self) -> Seen:
         """Look at the log, and prove that it only grew since the last visit. Raises LogBroken, Unknown, WrongLedger."""
@@ -323,10 +320,3 @@ def octets_of(id: Id) -> bytes:
     if not ID.fullmatch(text):
         raise ValueError(f"not an id: {text[:40]!r}")
     return bytes.fromhex(text)
-
-
-def _parsed(parse: Callable[[Any], T], body: Any) -> T:
-    try:
-        return parse(body)
-    except (KeyError, TypeError, ValueError) as error:
-        raise Unknown(f"an answer that is not as documented: {error!r}") from error

@@ -51,7 +51,16 @@ class Line:
 
     @property
     def trouble(self) -> str | None:
-        """Why no checkpoint can be signed there; or that nobody answers there."""
+        """Why no checkpoint can be signed there, as far as it is known here."""
+        try:
+            with self._lock:
+                self._link = self._link or self._open()
+        except Unavailable as error:
+            return str(error)
+        return self._trouble
+
+    def ask(self) -> str | None:
+        """As `trouble`, asked for now: also that nobody answers there."""
         self._told.clear()
         try:
             self._send([])

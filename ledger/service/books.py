@@ -127,22 +127,3 @@ def total_accounts(store: Store, ledger_id: int) -> Plain:
         "sum": positive + negative,
         "groups": [{name.rstrip("_"): value for name, value in one._asdict().items()} for one in found],
     }  # fmt: skip
-
-
-# --- filters as they stand in addresses
-
-
-def parameters(wanted: Filter | MemberFilter) -> dict[str, str]:
-    """A filter as the parameters of an address (docs/api.md)."""
-    return {_NAMES.get(name, name): _said(name, value) for name, value in wanted._asdict().items() if value is not None}
-
-
-_NAMES = {"start": "from", "end": "to", "class_": "class"}
-
-
-def _said(name: str, value: Any) -> str:
-    if name in ("start", "end"):
-        return moment(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value.hex() if isinstance(value, bytes) else str(value)

@@ -119,7 +119,7 @@ def test_each_of_many_has_its_own_answer(street: Street) -> None:
 
 
 def test_movements_page_by_page(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ledger.client.member.PAGE", 3)
+    monkeypatch.setattr("ledger.client.member.PAGE_MOST", 3)
     bakery = street.member()
     answers = bakery.pay_each([Payment(street.members[1], amount) for amount in range(1, 8)])
     found = list(bakery.movements())
