@@ -24,12 +24,12 @@ from ledger.service.own_data import granted, holder_facts
 from ledger.service.preview import Asking, Previewed, plain, preview
 from ledger.service.receipts import receipt_of
 from ledger.service.signing import signing
-from ledger.service.witnessed import published, read_policy
+from ledger.service.witnessed import newest, published, read_policy
 from ledger.signer.signer import SignsCheckpoints
 from ledger.store import logins, personal, queries
 from ledger.store.database import Store
 from ledger.store.engine import parse_url, sqlite_file
-from ledger.store.errors import StoreError, Unavailable
+from ledger.store.errors import StoreError
 from ledger.store.listings import MemberFilter
 from ledger.store.lockfile import LockFile
 from ledger.store.movements import Filter
@@ -142,19 +142,15 @@ class Direct:
 
     def checkpoint(self) -> bytes:
         """The latest signed checkpoint; raises Unavailable before the first."""
-        kept = queries.latest_checkpoint(self.store, self.ledger_id)
-        latest = self._writer.sequencer.latest if self._writer else None
-        known = [note for note in (kept and kept[1], latest) if note]
-        if not known:
-            raise Unavailable("no checkpoint is signed yet")
-        return max(known, key=lambda note: checkpoint.parse(note).size)
+        return self._newest()[1]
+
+    def _newest(self) -> tuple[int, bytes]:
+        return newest(self.store, self.ledger_id, self._writer.sequencer.latest if self._writer else None)
 
     def published(self, policy: Path | None) -> bytes:
         """The checkpoint that a server with this policy publishes; raises PolicyError, Unavailable."""
-        note = self.checkpoint()
         asked = read_policy(policy, self.head.origin) if policy is not None else None
-        newest = (checkpoint.parse(note).size, note)
-        return published(self.store, self.ledger_id, asked, newest, time.time())[1]
+        return published(self.store, self.ledger_id, asked, self._newest(), time.time())[1]
 
     def entry(self, log_index: int) -> dict[str, Any] | None:
         """An entry's public lines and proof, as the API shows them; None beyond the latest checkpoint."""

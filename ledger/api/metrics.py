@@ -74,7 +74,7 @@ def register(app: Flask) -> None:
     app.after_request(_count)
     with app.app_context():
         for one in all_served():
-            one.watch(counting(metrics, one.name), _watch_witnesses(metrics, one.name))
+            one.watch(counting(metrics, one.name))
 
 
 def counting(metrics: Metrics, ledger: str) -> Watch:
@@ -87,7 +87,9 @@ def counting(metrics: Metrics, ledger: str) -> Watch:
     return watch
 
 
-def _watch_witnesses(metrics: Metrics, ledger: str) -> OfWitnesses:
+def counting_witnesses(metrics: Metrics, ledger: str) -> OfWitnesses:
+    """Counts what the witnesses of a ledger answer."""
+
     def watch(name: str, outcome: str, size: int) -> None:
         witness = name.encode(errors="replace").decode()  # any octets may be a name in a policy
         metrics.asked.labels(ledger, witness, outcome).inc()

@@ -8,18 +8,14 @@ from flask import current_app
 
 from ledger.api.problems import Problem
 from ledger.api.turns import waiting
-from ledger.followers.collecting import Collector, Turn
-from ledger.followers.collecting import Watch as OfWitnesses
 from ledger.followers.news import News
 from ledger.intake.submission import Prepared
-from ledger.log import checkpoint
 from ledger.log.policy import Policy
 from ledger.sequencer.lines import Line
 from ledger.sequencer.sequencer import Logged, Sequencer, Watch
 from ledger.service.door import Door, no_trouble
 from ledger.service.receipts import Receipts
-from ledger.service.witnessed import published
-from ledger.store import queries
+from ledger.service.witnessed import newest, published
 from ledger.store.database import Store
 from ledger.store.errors import Unavailable
 from ledger.store.log import Head
@@ -32,7 +28,7 @@ class Served:
     """One ledger. Make it in the process that serves it: it starts threads. `close` commits what is waiting.
 
     `writer` makes what takes its instructions: a sequencer behind this door, or a line to the one of another process.
-    With a `policy` its witnesses are asked, by the process whose `turn` it is.
+    `policy` is that of the witnesses by which checkpoints are published.
     """
 
     def __init__(
@@ -43,7 +39,6 @@ class Served:
         clock: Callable[[], float],
         trouble: Callable[[int], str | None] = no_trouble,
         policy: Policy | None = None,
-        turn: Turn | None = None,
     ):
         self.store, self.clock = store, clock
         self.ledger_id, self.name, self.origin = head.ledger_id, head.name, head.origin
@@ -55,30 +50,17 @@ class Served:
         self.receipts = Receipts(store, head.ledger_id)
         self._closed = False
         self._policy = policy
-        self.collector = None
-        if policy is not None:
-            self.collector = Collector(store, head.ledger_id, policy, self.checkpoint, turn or Turn())
 
     def close(self) -> None:
         """Commit and sign what is waiting, then stop."""
         self._closed = True
         self.news.end()
-        if self.collector is not None:
-            self.collector.end()
         self._writer.close()
 
-    def watch(self, watch: Watch, of_witnesses: OfWitnesses) -> None:
-        """Tell these of each batch that is committed here (of others' batches their own process tells), and of each
-        answer of a witness."""
+    def watch(self, watch: Watch) -> None:
+        """Tell this of each batch that is committed here; of others' batches their own process tells."""
         if isinstance(self._writer, Sequencer):
             self._writer.watch = watch
-        if self.collector is not None:
-            self.collector.watch = of_witnesses
-
-    def collect(self) -> None:
-        """Ask the policy's witnesses from now on; once is enough."""
-        if self.collector is not None:
-            self.collector.start()
 
     def put(self, items: Sequence[Prepared]) -> list["Future[Logged]"]:
         """Queue verified instructions in this order."""
@@ -86,13 +68,7 @@ class Served:
 
     def checkpoint(self) -> tuple[int, bytes]:
         """Size and note of the latest checkpoint, ours or another process's; raises Unavailable before the first."""
-        known = [queries.latest_checkpoint(self.store, self.ledger_id)]
-        if (latest := self._writer.latest) is not None:
-            known.append((checkpoint.parse(latest).size, latest))
-        found = [one for one in known if one is not None]
-        if not found:
-            raise Unavailable("no checkpoint is signed yet")
-        return max(found, key=lambda one: one[0])
+        return newest(self.store, self.ledger_id, self._writer.latest)
 
     def published(self) -> tuple[int, bytes]:
         """Size and note of the checkpoint that is published: with a policy, the latest cosigned by enough witnesses."""
@@ -101,9 +77,9 @@ class Served:
     def covering(self, log_index: int) -> tuple[int, bytes]:
         """Size and note of the checkpoint to prove an entry by: the published one where it reaches that far, else the
         newest, which may not either."""
-        newest = self.checkpoint()
-        found = published(self.store, self.ledger_id, self._policy, newest, self.clock())
-        return found if found[0] > log_index else newest
+        latest = self.checkpoint()
+        found = published(self.store, self.ledger_id, self._policy, latest, self.clock())
+        return found if found[0] > log_index else latest
 
     def trouble(self, *, ask: bool = False) -> str | None:
         """What keeps this ledger from taking instructions, in words, or None. `ask`: the process that writes is asked,

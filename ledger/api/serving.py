@@ -1,6 +1,7 @@
 """Serving: one process that writes, and as many as wanted that talk with clients.
 
-    talks: the application under gunicorn's threads  --lines-->  writes: a sequencer for each ledger, its signer
+    talks: the application under gunicorn's threads  --lines-->  writes: a sequencer for each ledger, its signer, and
+                                                                 who collects cosignatures
 
 Python runs one thread at a time in a process, so whoever commits has one to itself; and SQLite has one writer, however
 many talk. The parent checks what can be checked, takes the lock of a SQLite file, listens and forks them all. SIGTERM
@@ -36,14 +37,14 @@ from ledger.api.application import create_app
 from ledger.api.child import Child
 from ledger.api.limits import Rate
 from ledger.api.served import Served
-from ledger.followers.collecting import Turn
+from ledger.followers.collecting import Collector
 from ledger.log import keys
 from ledger.sequencer import lines
 from ledger.sequencer.lines import Line, Lines
 from ledger.sequencer.sequencer import Sequencer
 from ledger.service.door import Door
 from ledger.service.signing import signing
-from ledger.service.witnessed import PolicyError, read_policy
+from ledger.service.witnessed import PolicyError, newest, read_policy
 from ledger.signer.signer import SignerRefused, SignsCheckpoints
 from ledger.store import cosignatures, queries
 from ledger.store.database import Store
@@ -54,7 +55,6 @@ from ledger.store.lockfile import LockFile
 STOP_S = 7  # seconds from the signal until what still runs is ended
 WRITER_STOP_S = 2  # after that, for what was handed over before
 LINE = "line"  # the socket of the process that writes, in a folder of the server's user alone
-TURN = "collecting"  # beside it, a lock: of those that talk one asks the witnesses
 SILENT_S = 60  # seconds without a sign of life after which a worker is ended
 KEEPALIVE_S = 15
 CONNECTIONS = 1000  # open at once, of each worker
@@ -142,7 +142,7 @@ def _write(
             Lines(listener, written.sequencers)
             ready()
             wait()
-    except (StoreError, SignerRefused, Unavailable) as error:
+    except (StoreError, SignerRefused, PolicyError, Unavailable) as error:
         print(f"comarca: {error}", file=sys.stderr, flush=True)
     finally:
         if os.getppid() != parent:  # it was killed, and this process ends last
@@ -161,12 +161,25 @@ class Written:
             for name, signer in signers.items():
                 self.sequencers[name] = stack.enter_context(self._sequencer(name, signer, clock_is_right))
                 self.sequencers[name].watch = metrics.counting(counts, name)
+                if settings.witness_policy is not None:
+                    collector = self._collector(name, settings.witness_policy)
+                    collector.watch = metrics.counting_witnesses(counts, name)
+                    collector.start()
+                    stack.callback(collector.end)
             self._opened = stack.pop_all()
 
     def _sequencer(self, name: str, signer: SignsCheckpoints, clock_is_right: bool) -> Sequencer:
         ledger_id, guard = self._store.head(name).ledger_id, ClockGuard(clock_is_right=clock_is_right)
         door = Door(self._store, ledger_id, time.time, guard.trouble)
         return Sequencer(door, signing(signer, self._store, ledger_id))
+
+    def _collector(self, name: str, policy: Path) -> Collector:
+        head, sequencer = self._store.head(name), self.sequencers[name]
+
+        def latest() -> tuple[int, bytes]:
+            return newest(self._store, head.ledger_id, sequencer.latest)
+
+        return Collector(self._store, head.ledger_id, read_policy(policy, head.origin), latest)
 
     def __enter__(self) -> "Written":
         return self
@@ -238,10 +251,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             print(f"comarca: {error}", file=sys.stderr, flush=True)
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
         rate = Rate(self._settings.rate, self._settings.burst)
-        app = create_app(self._opened.ledgers, self._settings.streams, rate, self._settings.proxies)
-        for served in self._opened.ledgers:
-            served.collect()
-        return app
+        return create_app(self._opened.ledgers, self._settings.streams, rate, self._settings.proxies)
 
     def _ready(self, worker: Any) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent passes it on
@@ -269,7 +279,7 @@ class Opened:
 
     def __init__(self, settings: Settings, names: Sequence[str], folder: Path, clock_is_right: bool):
         self.store = Store.open(settings.url, copies_back=False)
-        self._policy, self._turn = settings.witness_policy, Turn(folder / TURN)
+        self._policy = settings.witness_policy
         self.ledgers: list[Served] = []
         try:
             for name in names:
@@ -282,7 +292,7 @@ class Opened:
         guard = ClockGuard(clock_is_right=clock_is_right)
         head = self.store.head(name)
         policy = read_policy(self._policy, head.origin) if self._policy is not None else None
-        return Served(self.store, head, lambda _: Line(line, name), time.time, guard.trouble, policy, self._turn)
+        return Served(self.store, head, lambda _: Line(line, name), time.time, guard.trouble, policy)
 
     def close(self) -> None:
         """Give the lines and the database back."""

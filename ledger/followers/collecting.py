@@ -4,17 +4,14 @@ One thread a witness, so that a slow or dead one delays nobody. All ask for the 
 would each take the newest, under load no two would ever sign the same, and no quorum would come together. A round is
 over when the quorum is met, or everybody who is not resting has answered; whoever fails rests, for longer each time.
 
-Of several server processes one collects, whoever holds the turn. Transfers never wait for any of this.
+Of a server's processes the one that writes collects. Transfers never wait for any of this.
 """
 
-import fcntl
 import logging
-import os
 import random
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from ledger.followers.asking import TIMEOUT_S, Asked, NotCosigned
 from ledger.log import notes
@@ -34,28 +31,6 @@ REST_S, REST_MOST_S = 1.0, 300.0  # after a first failure; after many
 
 Latest = Callable[[], tuple[int, bytes]]  # size and note of the newest checkpoint; raises Unavailable
 Watch = Callable[[str, str, int], None]  # told of each answer: the witness's name, an outcome, the size asked for
-
-
-class Turn:
-    """Whoever holds the lock of a file has the turn, until its process ends. Without a file it is ours."""
-
-    def __init__(self, path: Path | None = None):
-        self._path, self._descriptor = path, -1
-        self._lock = threading.Lock()
-
-    def is_ours(self) -> bool:
-        """Whether this process has the turn; takes it if nobody has."""
-        with self._lock:
-            if self._path is None or self._descriptor >= 0:
-                return True
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(descriptor)
-                return False
-            self._descriptor = descriptor
-            return True
 
 
 class Rounds:
@@ -110,8 +85,8 @@ class Rounds:
 class Collector:
     """Collects for one ledger. Begins with `start`, is over with `end`."""
 
-    def __init__(self, store: Store, ledger_id: int, policy: Policy, latest: Latest, turn: Turn):
-        self._store, self._ledger_id, self._policy, self._turn = store, ledger_id, policy, turn
+    def __init__(self, store: Store, ledger_id: int, policy: Policy, latest: Latest):
+        self._store, self._ledger_id, self._policy = store, ledger_id, policy
         self._asked = [
             Asked(witness, address, self._proof)
             for witness in policy.witnesses
@@ -150,8 +125,6 @@ class Collector:
 
     def _look(self, asked: Asked, standing: "Standing") -> float:
         """Ask a witness for the round's checkpoint, unless it has answered; the seconds until the next look."""
-        if not self._turn.is_ours():
-            return PAUSE_S
         target = self._rounds.target()
         if target is None or target[0] == standing.done:
             return POLL_S

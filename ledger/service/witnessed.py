@@ -19,6 +19,7 @@ from ledger.log.policy import Policy, Witness
 from ledger.store import cosignatures, queries
 from ledger.store.cosignatures import Kept
 from ledger.store.database import Store
+from ledger.store.errors import Unavailable
 
 STALE_S = 3600  # seconds that an entry waits for a quorum
 COSIGNERS_MOST = LINES_MOST - 1  # the operator's line is the first
@@ -69,17 +70,29 @@ def address_of(witness: Witness) -> SplitResult | None:
     return parts
 
 
+def newest(store: Store, ledger_id: int, signed: bytes | None) -> tuple[int, bytes]:
+    """Size and note of the newest checkpoint, the one that was signed here last or another process's in the database;
+    raises Unavailable before the first."""
+    known = [queries.latest_checkpoint(store, ledger_id)]
+    if signed is not None:
+        known.append((checkpoint.parse(signed).size, signed))
+    found = [one for one in known if one is not None]
+    if not found:
+        raise Unavailable("no checkpoint is signed yet")
+    return max(found, key=lambda one: one[0])
+
+
 def published(
-    store: Store, ledger_id: int, asked: Policy | None, newest: tuple[int, bytes], now: float
+    store: Store, ledger_id: int, asked: Policy | None, latest: tuple[int, bytes], now: float
 ) -> tuple[int, bytes]:
-    """Size and note of the checkpoint to publish, given the newest's. Raises Unavailable."""
+    """Size and note of the checkpoint to publish, given the newest. Raises Unavailable."""
     if asked is None:
-        return newest
+        return latest
     met = latest_met(store, ledger_id, asked)
-    if met is not None and not _is_stale(store, ledger_id, met.size, newest[0], now):
+    if met is not None and not _is_stale(store, ledger_id, met.size, latest[0], now):
         return met
-    lines = [one for one in cosignatures.kept(store, ledger_id) if one.size == newest[0]]
-    return newest[0], with_lines(newest[1], lines, asked)
+    lines = [one for one in cosignatures.kept(store, ledger_id) if one.size == latest[0]]
+    return latest[0], with_lines(latest[1], lines, asked)
 
 
 def _is_stale(store: Store, ledger_id: int, size: int, newest: int, now: float) -> bool:

@@ -26,6 +26,7 @@ from ledger.signer.signer import Signer, SignerRefused
 from ledger.store.database import Store
 from ledger.store.errors import StoreError
 from ledger.store.lockfile import server_of
+from tests.processes import children, writes
 from tests.territory import ORIGIN, Clock, TerritoryOfTests, seed
 
 STOP_S = 10  # what issue and page promise for a stop
@@ -174,22 +175,12 @@ def test_a_killed_child_is_followed_by_another(house: House, child: str) -> None
     with serving(house) as server:
         assert server.submit(house.territory.transfer(payer, payee, 1))[0] == 201
         for _ in range(2):
-            os.kill(children_of(server)[child == "one that talks"], signal.SIGKILL)
+            (one,) = [pid for pid in children(server.process.pid) if writes(pid) == (child == "the one that writes")]
+            os.kill(one, signal.SIGKILL)
             octets = house.territory.transfer(payer, payee, 1)
             assert _until_answered(server, octets) in (200, 201)
         assert server_of(Path(house.url.removeprefix("sqlite:///"))) == server.address
         assert server.stop() == 0
-
-
-def children_of(server: Server) -> list[int]:
-    """The process that writes, then those that talk, as they were started."""
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-    writes = [pid for pid in children if not Path(f"/proc/{pid}/task/{pid}/children").read_text() and _writes(pid)]
-    return [int(pid) for pid in writes + [pid for pid in children if pid not in writes]]
-
-
-def _writes(pid: str) -> bool:
-    return "comarca-writer" in {(task / "comm").read_text().strip() for task in Path(f"/proc/{pid}/task").iterdir()}
 
 
 def _until_answered(server: Server, octets: bytes) -> int:

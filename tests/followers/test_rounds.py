@@ -1,10 +1,8 @@
 """Rounds: all witnesses are shown the same checkpoint at a time, and nobody waits for one that rests."""
 
-from pathlib import Path
-
 import pytest
 
-from ledger.followers.collecting import PAUSE_S, ROUND_S, Rounds, Turn
+from ledger.followers.collecting import PAUSE_S, ROUND_S, Rounds
 from ledger.log import keys, policy
 from ledger.log.keys import COSIGNER
 from tests.territory import seed
@@ -97,10 +95,3 @@ def test_a_log_that_does_not_grow_is_shown_again_to_nobody(log: Log) -> None:
     assert size(rounds) == 1
     log.now += 100
     assert size(rounds) == 1
-
-
-def test_one_process_has_the_turn(tmp_path: Path) -> None:
-    path = tmp_path / "collecting"
-    first, second = Turn(path), Turn(path)
-    assert first.is_ours() and first.is_ours() and not second.is_ours()
-    assert Turn().is_ours()

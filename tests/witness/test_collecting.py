@@ -23,6 +23,7 @@ from ledger.log import base64s, checkpoint, keys, policy
 from ledger.log.keys import COSIGNER
 from ledger.signer.signer import Signer
 from tests.followers.witnesses import answering
+from tests.processes import children, is_connected
 from tests.territory import seed
 from tests.witness.community import Community, Served
 from tests.witness.running import command, running, witness
@@ -193,26 +194,14 @@ def test_several_processes(tmp_path: Path, postgres_url: str, south: Community) 
                     name: n for name, n in served.metrics().items() if name.startswith("comarca_witness_asked_total")
                 }
                 assert {name.split('"')[3] for name in asked} == {"cosigned"}
-                (collecting,) = [pid for pid in workers(served.process.process.pid) if has_the_turn(pid)]
+                port = urlsplit(of_north.address).port or 0
+                (collecting,) = [pid for pid in children(served.process.process.pid) if is_connected(pid, port)]
                 os.kill(collecting, signal.SIGKILL)
                 size = paid_somehow(served) + 1
                 assert checkpoint.parse(served.cosigned(size)).size >= size
-                assert not has_the_turn(collecting)
+                assert not is_connected(collecting, port)
     finally:
         north.territory.close()
-
-
-def workers(parent: int) -> list[int]:
-    """The processes of a server."""
-    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
-
-
-def has_the_turn(pid: int) -> bool:
-    """Whether a process holds the file open that says whose turn it is to collect."""
-    try:
-        return any(os.readlink(file).endswith("/collecting") for file in Path(f"/proc/{pid}/fd").iterdir())
-    except OSError:
-        return False
 
 
 def paid_somehow(served: Served) -> int:
