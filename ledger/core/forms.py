@@ -42,13 +42,20 @@ def base64(octets: bytes) -> str:
 class Codec(NamedTuple):
     """How one type is read from plain JSON values, and written: `expression` holds V where the value's name goes,
     inside an f-string, so it has no quotes within its braces (Python 3.11 has none to spare). `tokens` match what is
-    written, a group for each value in it, where that can be told so; `of_tokens` makes the value of the groups."""
+    written, a group for each value in it, where that can be told so; `of_tokens` makes the value of the groups, and is
+    None where the one group is the value: then nothing matches but what `read` takes."""
 
     read: Read
     expression: str
     helpers: dict[str, Any]
     tokens: str = ""
-    of_tokens: Callable[..., Any] = tuple
+    of_tokens: Callable[..., Any] | None = tuple
+
+    def taken(self, name: str, groups: range) -> tuple[str, dict[str, Any]]:
+        """The expression over the groups `g` of a match that makes the value, and what it calls, under this name."""
+        if self.of_tokens is None:
+            return f"g[{groups.start}]", {}
+        return f"{name}({', '.join(f'g[{n}]' for n in groups)})", {name: self.of_tokens}
 
 
 # Of strings in canonical text: what stands between the quotes is the value itself.
@@ -112,6 +119,16 @@ def _integer(least: int, most: int) -> Read:
     return read
 
 
+def _written_integer(least: int, most: int) -> Callable[[str], int]:
+    def read(written: str) -> int:
+        value = int(written)
+        if not least <= value <= most:
+            raise bad("", f"an integer from {least} to {most}")
+        return value
+
+    return read
+
+
 def _string(expression: str) -> Read:
     matches = re.compile(expression, re.ASCII).fullmatch
 
@@ -162,7 +179,7 @@ def _codec(hint: Any) -> Codec:
     if hint is bool:
         return Codec(_read_bool, "{lower(V)}", {"lower": lambda flag: "true" if flag else "false"})
     if get_origin(hint) is Literal:
-        return _string_codec(_choice(get_args(hint)), '"{V}"', {})
+        return Codec(_choice(get_args(hint)), '"{V}"', {}, f'"({"|".join(map(re.escape, get_args(hint)))})"', None)
     if get_origin(hint) is Annotated:
         return _annotated(*get_args(hint)[:2])
     if get_origin(hint) is tuple:
@@ -172,10 +189,9 @@ def _codec(hint: Any) -> Codec:
 
 def _annotated(base: Any, mark: Any) -> Codec:
     if isinstance(mark, words.Between):
-        read = _integer(*mark)
-        return Codec(read, "{V}", {}, NUMBER, lambda written: read(int(written), ""))
+        return Codec(_integer(*mark), "{V}", {}, NUMBER, _written_integer(*mark))
     if isinstance(mark, words.Pattern):
-        return _string_codec(_string(mark.expression), '"{V}"', {})
+        return _pattern_codec(mark.expression)
     if isinstance(mark, words.Octets):
         return _octets_codec(mark)
     if mark == words.JSON:
@@ -183,6 +199,13 @@ def _annotated(base: Any, mark: Any) -> Codec:
     if mark == words.MAP:
         return _map(*get_args(get_args(base)[0]))
     return _codec(base)  # a mark of another kind, such as the form of legs, belongs to whoever reads it
+
+
+def _pattern_codec(expression: str) -> Codec:
+    read = _string(expression)
+    if "(" in expression:  # a group of its own, or a look ahead, which may not stand inside another expression
+        return _string_codec(read, '"{V}"', {})
+    return Codec(read, '"{V}"', {}, f'"({expression})"', None)
 
 
 def _octets_codec(mark: words.Octets) -> Codec:
@@ -243,9 +266,9 @@ def _function(arguments: str, lines: list[str], template: str, helpers: Mapping[
     return function
 
 
-def _lambda(expression: str, helpers: Mapping[str, Any]) -> Callable[[Any], Any]:
+def _lambda(arguments: str, expression: str, helpers: Mapping[str, Any]) -> Callable[..., Any]:
     """The same for an expression over the groups `g` of a match."""
-    function: Callable[[Any], Any] = eval(f"lambda g: ({expression})", dict(helpers))
+    function: Callable[..., Any] = eval(f"lambda {arguments}: ({expression})", dict(helpers))
     return function
 
 
@@ -379,12 +402,13 @@ class Form(Generic[F]):
         codecs = [field.codec for field in self.fields]
         if not self.is_array or not all(codec.tokens for codec in codecs):
             return "", tuple
-        places = _places([codec.tokens for codec in codecs])
-
-        def of_tokens(*groups: str) -> F:
-            values = [codec.of_tokens(*groups[n.start : n.stop]) for codec, n in zip(codecs, places, strict=True)]
-            return self.form(*values)
-
+        helpers: dict[str, Any] = {"form": self.form}
+        values = []
+        for n, (codec, groups) in enumerate(zip(codecs, _places([codec.tokens for codec in codecs]), strict=True)):
+            value, called = codec.taken(f"take_{n}", groups)
+            values.append(value)
+            helpers |= called
+        of_tokens = _lambda("*g", f"form({', '.join(values)})", helpers)
         return r"\[" + ",".join(codec.tokens for codec in codecs) + r"\]", of_tokens
 
     def _text_reader(self) -> tuple[Callable[[str], re.Match[str] | None] | None, Callable[[Any], tuple[F, Any]]]:
@@ -398,15 +422,15 @@ class Form(Generic[F]):
         made = dict.fromkeys(fields, "")
         for piece, part in zip(pieces, _places([piece.tokens for piece in pieces]), strict=True):
             if piece.place:
-                name = f"take_{len(helpers)}"
-                helpers[name] = fields[piece.place].codec.of_tokens
-                groups = ", ".join(f"g[{n}]" for n in range(part.start, part.stop))
-                absent = f"None if g[{part.start}] is None else " if piece.optional else ""
-                made[piece.place] = f"{absent}{name}({groups})"
+                value, called = fields[piece.place].codec.taken(f"take_{part.start}", part)
+                helpers |= called
+                absent = f"None if g[{part.start}] is None else " if piece.optional and called else ""
+                made[piece.place] = absent + value
         own, around = (", ".join(made[place] for place in made if place[0] == side) for side in "oe")
         envelope = f"made(envelope, ({around},))" if self.envelope else "None"
         expression = "".join(p.pattern("," * (n > first), "," * (n < first)) for n, p in enumerate(pieces))
-        return re.compile(r"\{" + expression + r"\}").fullmatch, _lambda(f"made(form, ({own},)), {envelope}", helpers)
+        of_groups = _lambda("g", f"made(form, ({own},)), {envelope}", helpers)
+        return re.compile(r"\{" + expression + r"\}").fullmatch, of_groups
 
     def _pieces(self) -> tuple[list[Piece], int]:
         """The names of the written object in order, and the first that is always there, on which commas lean."""

@@ -91,6 +91,13 @@ class State:
             before[key] = rows.get(key)
         rows[key] = row
 
+    @property
+    def held(self) -> int:
+        """How many rows it holds, the missing ones among them that are known to be missing."""
+        return sum(map(len, self.rows.values()))
+
     def fill(self, noun: Noun[R], rows: Mapping[Any, R | None]) -> None:
         """Add loaded rows; what the state already holds, perhaps changed, stands."""
-        self.rows[noun] = {**rows, **self.rows[noun]} if self.rows[noun] else dict(rows)
+        known = self.rows[noun]
+        for key, row in rows.items():
+            known.setdefault(key, row)

@@ -40,6 +40,11 @@ def split(octets: bytes) -> tuple[bytes, bytes]:
     return base64s.decode(octets[:_SALT_TEXT].decode(), SALT), octets[_SALT_TEXT + 1 :]
 
 
+def text_of(octets: bytes) -> bytes:
+    """The JSON text of a line that is one: of the salt before it nothing is looked at."""
+    return octets[_SALT_TEXT + 1 :]
+
+
 def root(lines: Sequence[bytes]) -> bytes:
     """The tree hash of lines."""
     if len(lines) == 1:  # most entries have one event, and every free text is a tree of one

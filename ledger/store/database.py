@@ -235,3 +235,10 @@ class Store:
         """A write transaction on the database as a whole; raises Unavailable."""
         with trouble_is_unavailable(), self.writes.begin() as connection:
             yield connection
+
+    @contextmanager
+    def writing_tables(self) -> Iterator[Connection]:
+        """The same for whole tables and their indexes, in memory that does not grow with them."""
+        connect = self.writes.connect
+        with trouble_is_unavailable(), connect() as connection, engine.sorting_on_disk(connection), connection.begin():
+            yield connection

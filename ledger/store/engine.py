@@ -5,11 +5,13 @@ with BEGIN IMMEDIATE while a read begins with BEGIN: an open read never locks th
 """
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 
 from ledger.store.errors import StoreError
@@ -62,6 +64,22 @@ def open_engine(url: URL, reads: bool = False, copies_back: bool = True) -> Engi
         return engine
     engine = create_engine(url, pool_pre_ping=True, pool_size=10, connect_args={"connect_timeout": 10})
     return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True) if reads else engine
+
+
+@contextmanager
+def sorting_on_disk(connection: Connection) -> Iterator[None]:
+    """Before a transaction that makes indexes of whole tables: where SQLite keeps temporary tables in memory, there it
+    sorts too, however much it is."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    ((before,),) = driver.execute("PRAGMA temp_store")
+    driver.execute("PRAGMA temp_store = FILE")
+    try:
+        yield
+    finally:
+        driver.execute(f"PRAGMA temp_store = {before}")
 
 
 def _set_pragmas(connection: Any, record: Any) -> None:
