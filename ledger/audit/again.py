@@ -1,74 +1,85 @@
 """In the order of the log: each instruction decided again at its log index and time, its events compared, evolved.
 
 The state is a scratch database that holds what the log before the entry comes to, and nothing of the audited tables.
+Rows stay in memory from chunk to chunk, and are saved when there are many of them.
 """
 
 import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from ledger.audit.evidence import Evidence, read_events
 from ledger.audit.fault import Fault, at_entry
 from ledger.audit.tree import Tree
-from ledger.core import machine
+from ledger.core import cancels, machine
 from ledger.core.accounts import ACCOUNTS, Moved
-from ledger.core.keys import LOGGED, Logged
+from ledger.core.keys import KEYS, LOGGED, NAMED, Logged
 from ledger.core.ledgers import LedgerOpened, PolicySet
 from ledger.core.machine import NOUNS, Repeat, Verified
 from ledger.core.refusals import Refusal
-from ledger.core.state import NotLoaded, Noun, State
+from ledger.core.state import NotLoaded, Noun, State, made
 from ledger.core.words import At
-from ledger.rebuild.replay import at_of, evolve
-from ledger.store import schema
+from ledger.rebuild.replay import HELD, at_of, evolve
 from ledger.store.errors import StoreError, Unbalanced
 from ledger.store.log import EntryRow
-from ledger.store.rows import LostUpdate, Rows
+from ledger.store.rows import LostUpdate, Rows, rows_of
 
-WIDTH = 500  # ids a SELECT
+ASKED_ONCE = (LOGGED, NAMED, cancels.CANCELLED)  # the nouns that an instruction is looked up in by its own id
 
 
 class Again:
     """Replays one ledger. `replayed` are the rows of the scratch database, `connection` is the audited one's."""
 
     def __init__(self, replayed: Rows, connection: Connection, tree: Tree):
-        self._replayed, self._connection, self._tree = replayed, connection, tree
-        self._ledger_id = replayed.ledger_id
+        self._replayed, self._tree = replayed, tree
+        self._audited = rows_of(connection, replayed.ledger_id)
+        self._state = State(NOUNS)
+        self._saved = self._next = 0  # the log indexes before which all is saved, and all is replayed
 
     def replay(self, rows: Sequence[EntryRow], evidence: Sequence[Evidence]) -> None:
-        """Bring the scratch database, and the tree, from before these entries to after them; raises Fault."""
+        """Bring the state, and the tree, from before these entries to after them; raises Fault."""
         if not rows:
             return
         start = rows[0].log_index
-        state = self._state(start, evidence)
+        self._fill(start, evidence)
         for row, found in zip(rows, evidence, strict=True):
-            self._enter(state, row, found, start)
+            self._enter(row, found, start)
+        self._next = rows[-1].log_index + 1
+        if self._state.before[KEYS] or self._state.held > HELD:  # keys are read by whoever looks ahead
+            self.save()
+
+    def save(self) -> None:
+        """Bring the scratch database to where the state is, and forget that; raises Fault."""
         try:
-            self._replayed.save(state)
+            self._replayed.save(self._state)
         except (Unbalanced, LostUpdate, IntegrityError, sqlite3.IntegrityError) as error:
-            raise Fault(f"entries {start} to {rows[-1].log_index}", f"break a rule of every state: {error}") from error
+            where = f"entries {self._saved} to {self._next - 1}"
+            raise Fault(where, f"break a rule of every state: {error}") from error
+        self._state, self._saved = State(NOUNS), self._next
 
-    def _state(self, start: int, evidence: Sequence[Evidence]) -> State:
+    def _fill(self, start: int, evidence: Sequence[Evidence]) -> None:
         wanted = machine.footprints(found.instruction for found in evidence if found.instruction is not None)
-        state = State(NOUNS)
+        for noun in ASKED_ONCE:
+            self._state.forget(noun)
         for noun, keys in wanted.items():
-            state.rows[noun] = self._load(noun, list(keys), start)
-        return state
+            known = self._state.rows[noun]
+            if unknown := [key for key in keys if key not in known]:
+                known.update(self._load(noun, unknown, start))
 
-    def _enter(self, state: State, row: EntryRow, found: Evidence, start: int) -> None:
-        at = at_of(row)
+    def _enter(self, row: EntryRow, found: Evidence, start: int) -> None:
+        state, at = self._state, at_of(row)
         if found.instruction is None:
             events = read_events(at.log_index, found.events)
         else:
             instruction = found.instruction._replace(anchor=self._answer(found))
-            events = _compared(self._decide(state, instruction, at, start), found, at)
+            events = _compared(self._decide(instruction, at, start), found, at)
         for event in events:
             evolve(self._replayed, state, event, at)
         check_limits(state, events, at)
-        state.rows[LOGGED][at.id] = Logged(at.id, at.log_index, row.text_hash, row.kind, row.time)
+        state.rows[LOGGED][at.id] = made(Logged, (at.id, at.log_index, row.text_hash, row.kind, row.time))
         self._tree.grow(row.leaf_hash)
 
     def _answer(self, found: Evidence) -> Any:
@@ -78,12 +89,12 @@ class Again:
         root = self._tree.root_at(found.anchor.size)
         return "ahead" if root is None else "true" if root == found.anchor.root else "wrong"
 
-    def _decide(self, state: State, instruction: Verified, at: At, start: int) -> machine.Outcome:
+    def _decide(self, instruction: Verified, at: At, start: int) -> machine.Outcome:
         while True:
             try:
-                return machine.decide(state, instruction, at)
+                return machine.decide(self._state, instruction, at)
             except NotLoaded as missing:
-                state.fill(missing.noun, self._load(missing.noun, [missing.key], start))
+                self._state.fill(missing.noun, self._load(missing.noun, [missing.key], start))
 
     def _load(self, noun: Noun[Any], keys: list[Any], start: int) -> dict[Any, Any]:
         return self._logged_before(start, keys) if noun is LOGGED else self._replayed.load(noun, keys)
@@ -91,15 +102,11 @@ class Again:
     def _logged_before(self, start: int, wanted: list[Any]) -> dict[Any, Any]:
         """The ids in the log before a chunk: entries whose columns have been compared with their notes.
 
-        Asked for so, and not by id alone: where an id stands twice, the one that came first counts.
+        Where an id stands twice, the one that came first counts; of what comes later not even the types are known.
         """
-        table = schema.entry
         found: dict[Any, Any] = dict.fromkeys(wanted)
-        for n in range(0, len(wanted), WIDTH):
-            query = select(*(table.c[name] for name in Logged._fields)).where(
-                table.c.ledger_id == self._ledger_id, table.c.id.in_(wanted[n : n + WIDTH]), table.c.log_index < start
-            )
-            found.update((row.id, Logged(*row)) for row in self._connection.execute(query))
+        rows = map(Logged._make, self._audited.select(LOGGED, wanted))
+        found.update((row.id, row) for row in rows if type(row.log_index) is int and row.log_index < start)
         return found
 
 

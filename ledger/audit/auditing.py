@@ -126,6 +126,7 @@ class _Audit:
         rows = chunk.rows[: len(evidence)]
         self._again.replay(rows, evidence)
         if fault is not None:
+            self._again.save()
             raise fault
         if rows:
             first = self._last[0] or rows[0].leaf_hash
@@ -135,6 +136,7 @@ class _Audit:
     # --- at the end
 
     def _check_end(self) -> None:
+        self._again.save()
         self._tree.check_end()
         if self._head.size:
             self._check_head()

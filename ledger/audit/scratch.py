@@ -1,21 +1,23 @@
 """The scratch database of an audit: projections rebuilt as the audit goes along, and compared at the end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
 from ledger.audit.fault import Fault
+from ledger.core.keys import KEYS
 from ledger.core.state import Noun
 from ledger.store import schema
-from ledger.store.rows import quoted
+from ledger.store.rows import quoted, rows_of
 
 AT_ONCE = 5000  # rows
 
@@ -42,38 +44,28 @@ def scratch_database() -> Iterator[Connection]:
 
 @cache
 def _tables() -> list[str]:
-    """The statements that make the tables of the nouns and their indexes."""
-    made: list[ExecutableDDLElement] = []
-    for table in schema.PROJECTIONS.values():
-        made += [CreateTable(table), *map(CreateIndex, table.indexes)]
+    """The statements that make the tables of the nouns, and the index that finds a holder's keys; no other is used."""
+    made: list[ExecutableDDLElement] = [CreateTable(table) for table in schema.PROJECTIONS.values()]
+    made += map(CreateIndex, schema.PROJECTIONS[KEYS].indexes)
     return [str(one.compile(dialect=sqlite.dialect())) for one in made]
 
 
 def compare(scratch: Connection, found: Connection, ledger_id: int) -> None:
     """Raise Fault at the first row in which the database's projections differ from the replayed ones."""
     for noun in schema.PROJECTED:
-        expected, stored = _rows(scratch, noun, ledger_id), _rows(found, noun, ledger_id)
-        for row, other in _side_by_side(expected, stored):
-            if row != other:
+        both = (_rows(connection, noun, ledger_id) for connection in (scratch, found))
+        for expected, stored in zip_longest(*both, fillvalue=()):
+            if expected != stored:
+                row, other = next(pair for pair in zip_longest(expected, stored) if pair[0] != pair[1])
                 raise Fault(f"table {noun.name}", _difference(noun, row, other))
 
 
-def _rows(connection: Connection, noun: Noun[Any], ledger_id: int) -> Iterator[tuple[Any, ...]]:
-    """The rows of a noun in the order of their keys, each value as the database has it, of whatever type."""
+def _rows(connection: Connection, noun: Noun[Any], ledger_id: int) -> Iterator[Sequence[Any]]:
+    """The rows of a noun in the order of their keys, many at a time."""
     names = schema.column_names(noun)
     order = f" ORDER BY {quoted(names[: noun.keys])}" if noun.keys else ""
-    wanted = text(f'SELECT {quoted(names)} FROM "{noun.name}" WHERE "ledger_id" = {ledger_id}{order}')
-    for row in connection.execute(wanted, execution_options={"yield_per": AT_ONCE}):
-        yield tuple(row)
-
-
-def _side_by_side(first: Iterator[Any], second: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
-    """Rows in pairs; None where one side has no more."""
-    while True:
-        pair = next(first, None), next(second, None)
-        if pair == (None, None):
-            return
-        yield pair
+    wanted = f'SELECT {quoted(names)} FROM "{noun.name}" WHERE "ledger_id" = {ledger_id}{order}'
+    return rows_of(connection, ledger_id).stream(wanted, AT_ONCE)
 
 
 def _difference(noun: Noun[Any], expected: Any, stored: Any) -> str:

@@ -96,6 +96,10 @@ class State:
         """How many rows it holds, the missing ones among them that are known to be missing."""
         return sum(map(len, self.rows.values()))
 
+    def forget(self, noun: Noun[Any]) -> None:
+        """Let go of a noun's rows that have not changed."""
+        self.rows[noun] = {key: self.rows[noun][key] for key in self.before[noun]}
+
     def fill(self, noun: Noun[R], rows: Mapping[Any, R | None]) -> None:
         """Add loaded rows; what the state already holds, perhaps changed, stands."""
         known = self.rows[noun]

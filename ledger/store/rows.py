@@ -3,7 +3,7 @@ save. Never an upsert: a doubled key must fail, and an update must find as many 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, partial
 from itertools import chain
 from typing import Any
@@ -64,6 +64,10 @@ class Rows(ABC):
     @abstractmethod
     def select(self, noun: Noun[Any], keys: list[Any]) -> Iterable[Any]:
         """The existing rows among these keys."""
+
+    @abstractmethod
+    def stream(self, sql: str, at_once: int) -> Iterator[Sequence[Any]]:
+        """What a SELECT finds, so many rows at a time, each value as the database has it, of whatever type."""
 
     @abstractmethod
     def insert(self, table: str, columns: Sequence[str], types: Sequence[type], rows: Sequence[Any]) -> None:
@@ -135,6 +139,11 @@ class SqliteRows(Rows):
             rows += self.driver.execute(_sqlite_select(noun, self.ledger_id, width), values).fetchall()
         return rows
 
+    def stream(self, sql: str, at_once: int) -> Iterator[Sequence[Any]]:
+        cursor = self.driver.execute(sql)
+        while rows := cursor.fetchmany(at_once):
+            yield rows
+
     def _may_find(self, noun: Noun[Any], keys: list[Any]) -> bool:
         """Whether any row lies between the least and the greatest of these keys. Ids are ordered by time, so for most
         batches nothing does among what was cancelled or named, and that is told without asking for every key."""
@@ -205,6 +214,12 @@ class PostgresqlRows(Rows):
     def select(self, noun: Noun[Any], keys: list[Any]) -> Iterable[Any]:
         columns = [keys] if noun.keys == 1 else list(map(list, zip(*keys, strict=True)))
         return self.driver.execute(_postgresql_select(noun, self.ledger_id), columns if noun.keys else ())  # type: ignore[no-any-return]
+
+    def stream(self, sql: str, at_once: int) -> Iterator[Sequence[Any]]:
+        with self.driver.cursor("stream") as cursor:  # one that has a name leaves in the server what is not asked for
+            cursor.execute(sql)
+            while rows := cursor.fetchmany(at_once):
+                yield rows
 
     def insert(self, table: str, columns: Sequence[str], types: Sequence[type], rows: Sequence[Any]) -> None:
         if len(rows) < COPY_FROM:
