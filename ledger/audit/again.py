@@ -21,7 +21,7 @@ from ledger.core.ledgers import LedgerOpened, PolicySet
 from ledger.core.machine import NOUNS, Repeat, Verified
 from ledger.core.refusals import Refusal
 from ledger.core.state import NotLoaded, Noun, State, made
-from ledger.core.words import At
+from ledger.core.words import Anchor, At
 from ledger.rebuild.replay import HELD, at_of, evolve
 from ledger.store.errors import StoreError, Unbalanced
 from ledger.store.log import EntryRow
@@ -74,7 +74,7 @@ class Again:
         if found.instruction is None:
             events = read_events(at.log_index, found.events)
         else:
-            instruction = found.instruction._replace(anchor=self._answer(found))
+            instruction = self._answered(found.instruction, found.anchor)
             events = _compared(self._decide(instruction, at, start), found, at)
         for event in events:
             evolve(self._replayed, state, event, at)
@@ -82,12 +82,11 @@ class Again:
         state.rows[LOGGED][at.id] = made(Logged, (at.id, at.log_index, row.text_hash, row.kind, row.time))
         self._tree.grow(row.leaf_hash)
 
-    def _answer(self, found: Evidence) -> Any:
-        """What the log before the entry says to the instruction's anchor."""
-        if found.anchor is None:
-            return "true"
-        root = self._tree.root_at(found.anchor.size)
-        return "ahead" if root is None else "true" if root == found.anchor.root else "wrong"
+    def _answered(self, instruction: Verified, anchor: Anchor | None) -> Verified:
+        """The instruction with what the log before the entry says to its anchor."""
+        if anchor is None or (root := self._tree.root_at(anchor.size)) == anchor.root:
+            return instruction
+        return instruction._replace(anchor="ahead" if root is None else "wrong")
 
     def _decide(self, instruction: Verified, at: At, start: int) -> machine.Outcome:
         while True:

@@ -16,13 +16,11 @@ from ledger.core.forms import BadForm
 from ledger.core.machine import Verified, read_event
 from ledger.core.refusals import Refusal
 from ledger.core.words import Anchor
-from ledger.intake.submission import verify
-from ledger.log import base64s, checkpoint, entry, keys, salted
+from ledger.intake.submission import verify_stored
+from ledger.log import checkpoint, entry, keys, salted
 from ledger.log.malformed import Malformed
 from ledger.store.log import EntryRow
 
-# In a canonical object "anchor" stands before every field that could hold another of this name.
-_ANCHOR = re.compile(rb'"anchor":\[([0-9]{1,16}),"([A-Za-z0-9+/=]{44})"\]')
 _SIGNERS = re.compile(rb"/([0-9a-f]{32}) [A-Za-z0-9+/=]+\n")
 
 Publics = Mapping[bytes, Sequence[bytes]]  # public keys by holder
@@ -32,8 +30,8 @@ CheckpointRow = tuple[int, bytes, bytes]  # size, root, note
 
 
 class Evidence(NamedTuple):
-    """What an entry's octets prove: the verified instruction (None: it was erased), its anchor, and its events, as the
-    JSON that stands on their lines."""
+    """What an entry's octets prove: the verified instruction (None: it was erased), its anchor, which nobody has looked
+    at yet, and its events, as the JSON that stands on their lines."""
 
     instruction: Verified | None
     anchor: Anchor | None
@@ -76,22 +74,17 @@ def examine(row: EntryRow, origin: str, publics: Publics) -> Evidence:
         name = f"{origin}/{holder.hex()}"
         return next((p for p in publics.get(holder, ()) if keys.key_id(name, p) == key_id), None)
 
-    prepared = verify(submission, origin, key_of, lambda size: None, without_texts=True)
-    if isinstance(prepared, Refusal):
-        raise at_entry(row.log_index, f"the note is refused: {prepared.reason} {dict(prepared.details)}")
-    instruction = prepared.instruction
-    if prepared.note != row.note or prepared.legs != row.legs:
+    stored = verify_stored(submission, origin, key_of)
+    if isinstance(stored, Refusal):
+        raise at_entry(row.log_index, f"the note is refused: {stored.reason} {dict(stored.details)}")
+    instruction = stored.instruction
+    if stored.note != row.note or stored.legs != row.legs:
         raise at_entry(row.log_index, "note and legs are not one submission")
     if (instruction.id, instruction.kind) != (row.id, row.kind):
         raise at_entry(row.log_index, "id or kind is not that of the note")
     if instruction.text_hash != row.text_hash:
         raise at_entry(row.log_index, "the text's hash is not that of the note")
-    return Evidence(instruction, _anchor(row.note), _events(row))
-
-
-def _anchor(note: bytes) -> Anchor | None:
-    found = _ANCHOR.search(note.split(b"\n", 3)[2])
-    return Anchor(int(found[1]), base64s.decode(found[2].decode(), 32)) if found else None
+    return Evidence(instruction, stored.anchor, _events(row))
 
 
 def _examine_erased(row: EntryRow, named: tuple[bytes, str, bytes]) -> Evidence:

@@ -210,8 +210,14 @@ def _pattern_codec(expression: str) -> Codec:
 
 def _octets_codec(mark: words.Octets) -> Codec:
     if not mark.prefix:
-        return _string_codec(_octets(*mark), '"{base64(V)}"', {})
+        return Codec(_octets(*mark), '"{base64(V)}"', {}, f'"({_base64_of(mark.size)})"', binascii.a2b_base64)
     return _string_codec(_octets(*mark), '"{key_text(V)}"', {"key_text": lambda octets: base64(mark.prefix + octets)})
+
+
+def _base64_of(size: int) -> str:
+    """What matches base64 of so many octets, in its one form: the bits of the last character that are left are zero."""
+    any_, (whole, rest) = "[A-Za-z0-9+/]", divmod(size, 3)
+    return f"{any_}{{{4 * whole}}}" + ("", f"{any_}[AQgw]==", f"{any_}{{2}}[AEIMQUYcgkosw048]=")[rest]
 
 
 def _string_codec(read: Read, expression: str, helpers: dict[str, Any]) -> Codec:

@@ -8,13 +8,14 @@ from ledger.core.forms import BadForm
 from ledger.core.keys import Signer
 from ledger.core.machine import BY_KIND, FORMS, LEGS, Verified
 from ledger.core.refusals import Refusal
-from ledger.core.words import HolderId
+from ledger.core.words import Anchor, HolderId
 from ledger.log import instruction, keys, salted
 from ledger.log.malformed import Malformed
 from ledger.log.notes import SignatureLine
 
 KeyOf = Callable[[HolderId, bytes], bytes | None]  # holder, key ID (4 octets) -> public key, live or not
 RootAt = Callable[[int], bytes | None]  # log size -> root, or None where the log is shorter
+Answer = Literal["true", "ahead", "wrong"]
 
 
 class Prepared(NamedTuple):
@@ -25,6 +26,16 @@ class Prepared(NamedTuple):
     note_hash: bytes
     legs: bytes | None
     texts: tuple[tuple[str, bytes], ...]
+
+
+class Stored(NamedTuple):
+    """What the octets that an entry keeps come to. The instruction has its anchor (a genesis has none) as true: whether
+    it is so is left to those who have the log."""
+
+    instruction: Verified
+    anchor: Anchor | None
+    note: bytes
+    legs: bytes | None
 
 
 class Unsigned(NamedTuple):
@@ -44,27 +55,42 @@ def read_unsigned(octets: bytes, origin: str, root_at: RootAt) -> Unsigned | Ref
         raise
     except (Malformed, BadForm) as error:
         return Refusal("malformed", {"what": str(error)})
-    return Unsigned(_verified(sent, asked, envelope, root_at, frozenset()), frozenset(new), texts)
+    verified = _verified(sent, asked, envelope, _answer_anchor(envelope, root_at), frozenset())
+    return Unsigned(verified, frozenset(new), texts)
 
 
-def verify(
-    octets: bytes, origin: str, key_of: KeyOf, root_at: RootAt, without_texts: bool = False
-) -> Prepared | Refusal:
+def verify(octets: bytes, origin: str, key_of: KeyOf, root_at: RootAt) -> Prepared | Refusal:
     """The instruction in a submission to the ledger of this origin, or why it is none (checks 1 and 2).
 
-    `without_texts`: as it is stored, with its legs and without its free texts, which anyone may have lost.
     An anchor that is ahead or wrong is noted, not refused: the checks 3 to 5 come before it.
     """
+    found = _verify(octets, origin, key_of)
+    if isinstance(found, Refusal):
+        return found
+    sent, asked, envelope, legs, texts, signers = found
+    verified = _verified(sent, asked, envelope, _answer_anchor(envelope, root_at), signers)
+    return Prepared(verified, sent.note, hashlib.sha256(sent.note).digest(), legs, texts)
+
+
+def verify_stored(octets: bytes, origin: str, key_of: KeyOf) -> Stored | Refusal:
+    """The same as an entry keeps it: with its legs and without its free texts, which anyone may have lost."""
+    found = _verify(octets, origin, key_of, without_texts=True)
+    if isinstance(found, Refusal):
+        return found
+    sent, asked, envelope, legs, _, signers = found
+    verified = _verified(sent, asked, envelope, "true", signers)
+    return Stored(verified, getattr(envelope, "anchor", None), sent.note, legs)
+
+
+def _verify(octets: bytes, origin: str, key_of: KeyOf, without_texts: bool = False) -> tuple[Any, ...] | Refusal:
+    """The parts of a submission, its form, envelope, legs and free texts, and who signed it."""
     try:
         sent = instruction.parse(octets)
         asked, envelope, legs, texts, new = _read(sent, origin, without_texts)
     except (Malformed, BadForm) as error:
         return Refusal("malformed", {"what": str(error)})
     signers = _verify_signatures(sent, new, key_of)
-    if isinstance(signers, Refusal):
-        return signers
-    verified = _verified(sent, asked, envelope, root_at, signers)
-    return Prepared(verified, sent.note, hashlib.sha256(sent.note).digest(), legs, texts)
+    return signers if isinstance(signers, Refusal) else (sent, asked, envelope, legs, texts, signers)
 
 
 def _read(sent: instruction.Submission, origin: str, without_texts: bool = False) -> tuple[Any, ...]:
@@ -78,9 +104,9 @@ def _read(sent: instruction.Submission, origin: str, without_texts: bool = False
 
 
 def _verified(
-    sent: instruction.Submission, asked: Any, envelope: Any, root_at: RootAt, signers: frozenset[Signer]
+    sent: instruction.Submission, asked: Any, envelope: Any, anchor: Answer, signers: frozenset[Signer]
 ) -> Verified:
-    anchor, text_hash = _answer_anchor(envelope, root_at), hashlib.sha256(sent.text).digest()
+    text_hash = hashlib.sha256(sent.text).digest()
     return Verified(sent.kind, asked, envelope.id, envelope.not_after, anchor, text_hash, signers)
 
 
@@ -153,7 +179,7 @@ def _key_of_text(line: SignatureLine, holder: HolderId, new: frozenset[Signer]) 
     return None
 
 
-def _answer_anchor(envelope: Any, root_at: RootAt) -> Literal["true", "ahead", "wrong"]:
+def _answer_anchor(envelope: Any, root_at: RootAt) -> Answer:
     anchor = getattr(envelope, "anchor", None)
     if anchor is None:
         return "true"

@@ -1,10 +1,13 @@
 """Instructions: what is taken apart, and every text and signature line that is refused for its form."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.log import instruction, keys, notes, salted
+from ledger.log.instruction import Submission
 from ledger.log.malformed import Malformed
 from tests.log.submissions import (
     HOLDER,
@@ -90,6 +93,24 @@ def test_no_octet_can_be_taken_away_unseen() -> None:
 
 
 # --- octets
+
+
+def parsed(parse: Callable[[bytes], Submission], octets: bytes) -> Submission | str:
+    """What is made of these octets, or why nothing is."""
+    try:
+        return parse(octets)
+    except Malformed as error:
+        return str(error)
+
+
+def test_the_short_way_takes_nothing_that_the_long_one_refuses() -> None:
+    text = TEXT.replace(b"3430", b"3" * instruction.NOTE_MOST)
+    long = note_of([line_of(text=text)], text)
+    assert parsed(instruction.parse, long) == parsed(instruction.parse_any, long)
+    for n in range(len(NOTE) + 1):
+        for octet in (b"", b"\n", b"\x7f", b"\x80", b" ", b"/", b"0", b"=", b"B", b"\xe2\x80\x94"):
+            for changed in (NOTE[:n] + octet + NOTE[n:], NOTE[:n] + octet + NOTE[n + 1 :]):
+                assert parsed(instruction.parse, changed) == parsed(instruction.parse_any, changed)
 
 
 @pytest.mark.parametrize("octet", [n for n in range(0x20) if n != 0x0A])
