@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from flask import current_app
 
 from ledger.api.problems import Problem
-from ledger.api.turns import waiting
+from ledger.api.turns import result
 from ledger.followers.news import News
 from ledger.intake.submission import Prepared
 from ledger.log.policy import Policy
@@ -47,7 +47,9 @@ class Served:
         self._writer = writer(self.door)
         self.news = News(store, head.ledger_id, lambda: self.checkpoint()[0])
         self.streams: Counter[bytes] = Counter()  # open now, by holder
-        self.receipts = Receipts(store, head.ledger_id)
+        self.receipts = Receipts(store, head.ledger_id, self.door.lookups.keys)
+        if isinstance(self._writer, Line):
+            self._writer.learn = self.receipts.nodes.learn
         self._closed = False
         self._policy = policy
 
@@ -98,8 +100,7 @@ class Served:
 def answer_of(future: "Future[Logged]") -> Logged:
     """The outcome of a queued instruction; raises Unavailable where it is unknown."""
     try:
-        with waiting():
-            return future.result(ANSWER_S)
+        return result(future, ANSWER_S)
     except TimeoutError as error:
         raise Unavailable("no answer yet") from error
 

@@ -115,24 +115,7 @@ def root_from_nodes(size: int, node: Node) -> bytes:
 def inclusion_path(index: int, size: int, node: Node) -> list[bytes]:
     """The path of leaf `index` in the tree of `size` leaves (PATH of RFC 9162 section 2.1.3.1); ValueError if it is
     not in it."""
-    return [_range_hash(start, end, node) for start, end in _siblings(index, size)]
-
-
-def _siblings(index: int, size: int) -> list[tuple[int, int]]:
-    """The leaves, from and to, that each hash of a path covers, the lowest first."""
-    if not 0 <= index < size:
-        raise ValueError(f"leaf {index} in a tree of {size}")
-    path, start, end = [], 0, size
-    while end - start > 1:
-        split = start + (1 << (end - start - 1).bit_length() - 1)
-        if index < split:
-            path.append((split, end))
-            end = split
-        else:
-            path.append((start, split))
-            start = split
-    path.reverse()
-    return path
+    return Paths(size).of(index, node)
 
 
 def consistency_path(old: int, new: int, node: Node) -> list[bytes]:
@@ -170,21 +153,34 @@ def batch_paths(frontier: Frontier, leaves: Sequence[bytes], indexes: Sequence[i
 
 
 class Paths:
-    """Inclusion paths in one tree. Paths of neighbours share most of their hashes, so each is made once."""
+    """Inclusion paths in one tree. Many share a hash of its right edge, so each of those is made once."""
 
     def __init__(self, size: int):
         self._size = size
-        self._hashes: dict[tuple[int, int], bytes] = {}
+        self._edge: dict[int, bytes] = {}
 
     def of(self, index: int, node: Node) -> list[bytes]:
-        """The path of the leaf at this index, as `inclusion_path` makes it."""
-        known, path = self._hashes, []
-        for covered in _siblings(index, self._size):
-            found = known.get(covered)
-            if found is None:
-                known[covered] = found = _range_hash(*covered, node)
-            path.append(found)
+        """The path of the leaf at this index, as `inclusion_path` makes it: at each level the hash beside its own, if
+        there is one."""
+        if not 0 <= index < self._size:
+            raise ValueError(f"leaf {index} in a tree of {self._size}")
+        path, level, last = [], 0, self._size - 1
+        while last:
+            if index & 1:
+                path.append(node(level, index - 1))
+            elif index < last:
+                path.append(self._right(level, index + 1, node))
+            index, last, level = index >> 1, last >> 1, level + 1
         return path
+
+    def _right(self, level: int, index: int, node: Node) -> bytes:
+        """The hash over the leaves of a subtree, as far as the tree has them."""
+        if index + 1 << level <= self._size:
+            return node(level, index)
+        found = self._edge.get(level)
+        if found is None:
+            self._edge[level] = found = _range_hash(index << level, self._size, node)
+        return found
 
 
 def nodes_of_batch(frontier: Frontier, leaves: Sequence[bytes]) -> Node:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from ledger.core.forms import Form
 from ledger.core.machine import EVENT_FORMS, LEGS, read_event
 from ledger.core.words import AccountId, HolderId, MemberId
-from ledger.log import base64s, entry, instruction, merkle, salted
+from ledger.log import base64s, entry, instruction, merkle, notes, salted
 
 RECEIPT = "comarca/receipt@v1"
 
@@ -47,11 +47,16 @@ class Reader(NamedTuple):
         return self.accounts | {self.holder}
 
 
-@lru_cache(256)  # asked several times for each receipt
+@lru_cache(256)  # as what follows, asked several times for each receipt
+def signature_lines(note: bytes) -> tuple[notes.SignatureLine, ...]:
+    """The signature lines of a stored note."""
+    return notes.open_note(note)[1]
+
+
+@lru_cache(256)
 def signer_names(note: bytes) -> frozenset[str]:
     """The holder ids on the signature lines of a stored note, as hex."""
-    lines = note.rpartition(b"\n\n")[2].decode().split("\n")[:-1]
-    return frozenset(line.split(" ")[1][-32:] for line in lines)
+    return frozenset(line.name[-32:] for line in signature_lines(note))
 
 
 def is_party(proved: Proved, reader: Reader) -> bool:
@@ -135,7 +140,9 @@ def _entry(proved: Proved) -> dict[str, Any]:
 def _lines(lines: Sequence[bytes], places: Iterable[int]) -> list[dict[str, Any]]:
     """Some lines of a list with their paths; the list's tree is hashed once for all of them."""
     wanted = list(places)
-    paths = merkle.batch_paths(merkle.Frontier(), [merkle.leaf_hash(line) for line in lines], wanted) if wanted else []
+    paths: Sequence[Sequence[bytes]] = [()] * len(wanted)  # of a line that is alone
+    if wanted and len(lines) > 1:
+        paths = merkle.batch_paths(merkle.Frontier(), [merkle.leaf_hash(line) for line in lines], wanted)
     return [
         {
             "line": lines[n].decode(),

@@ -13,7 +13,7 @@ import queue
 import socket
 import struct
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -22,12 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from ledger.intake.submission import Prepared
-from ledger.sequencer.sequencer import Logged, Sequencer
+from ledger.sequencer.sequencer import Logged, Sequencer, Told
 from ledger.store.errors import Unavailable
 
 BACKLOG = 64  # lines that wait to be answered
 SILENT_S = 3.0  # without an answer, after which the process that writes is taken for stuck
 END = None
+Learn = Callable[[int, Sequence[bytes]], None]  # told the leaf hashes of new entries, from a log index on
 Answered = list[tuple[int, "Logged | Exception"]]  # number on the line, outcome
 
 
@@ -47,7 +48,8 @@ class Line:
         self._link: Connection[Any, Any] | None = None
         self.latest: bytes | None = None
         self._trouble: str | None = None
-        self._told = threading.Event()
+        self._heard = threading.Event()
+        self.learn: Learn = unlearned
 
     @property
     def trouble(self) -> str | None:
@@ -61,12 +63,12 @@ class Line:
 
     def ask(self) -> str | None:
         """As `trouble`, asked for now: also that nobody answers there."""
-        self._told.clear()
+        self._heard.clear()
         try:
             self._send([])
         except Unavailable as error:
             return str(error)
-        return self._trouble if self._told.wait(SILENT_S) else "the process that writes does not answer"
+        return self._trouble if self._heard.wait(SILENT_S) else "the process that writes does not answer"
 
     def put(self, items: Sequence[Prepared]) -> list["Future[Logged]"]:
         """Queue items in this order; one future each. A future raises Unavailable where the outcome is unknown."""
@@ -111,8 +113,10 @@ class Line:
     def _read(self, link: "Connection[Any, Any]") -> None:
         try:
             while True:
-                answered, self.latest, self._trouble = pickle.loads(link.recv_bytes())
-                self._told.set()
+                answered, told = pickle.loads(link.recv_bytes())
+                self.latest, self._trouble = told.latest, told.trouble
+                self._heard.set()
+                self.learn(told.first, told.leaves)
                 for number, outcome in answered:
                     self._answer(number, outcome)
         except (OSError, EOFError):
@@ -133,6 +137,10 @@ class Line:
             left = list(self._waiting)
         for number in left:
             self._answer(number, Unavailable("the process that writes has ended before it answered"))
+
+
+def unlearned(first: int, leaves: Sequence[bytes]) -> None:
+    """Nobody wants to know."""
 
 
 def _wait_at_most(link: "Connection[Any, Any]", seconds: float) -> None:
@@ -172,7 +180,7 @@ class Lines:
 
 def _enqueue(sequencer: Sequencer, answers: "_Answers", numbered: list[tuple[int, Prepared]]) -> None:
     if not numbered:  # somebody asks how it stands
-        answers.tell(sequencer.latest, sequencer.trouble)
+        answers.tell(sequencer.told())
         return
     tickets = [_Ticket(answers, number) for number, _ in numbered]
     try:
@@ -180,7 +188,7 @@ def _enqueue(sequencer: Sequencer, answers: "_Answers", numbered: list[tuple[int
     except Unavailable as error:
         for ticket in tickets:
             ticket.set_exception(error)
-        answers.tell(sequencer.latest, sequencer.trouble)
+        answers.tell(sequencer.told())
 
 
 class _Answers:
@@ -191,7 +199,7 @@ class _Answers:
         self._link = link
         self._gathered: Answered = []
         self._lock = threading.Lock()
-        self._queue: queue.SimpleQueue[tuple[Answered, bytes | None, str | None] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[Answered, Told] | None] = queue.SimpleQueue()
         threading.Thread(target=self._send, name="comarca-answers", daemon=True).start()
 
     def add(self, number: int, outcome: "Logged | Exception") -> None:
@@ -199,11 +207,11 @@ class _Answers:
         with self._lock:
             self._gathered.append((number, outcome))
 
-    def tell(self, latest: bytes | None, trouble: str | None) -> None:
-        """A batch has been answered, up to this checkpoint; or no later one can be signed, and why."""
+    def tell(self, told: Told) -> None:
+        """A batch has been answered."""
         with self._lock:
             gathered, self._gathered = self._gathered, []
-        self._queue.put((gathered, latest, trouble))
+        self._queue.put((gathered, told))
 
     def end(self) -> None:
         """Nobody reads any more."""

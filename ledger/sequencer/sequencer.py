@@ -21,10 +21,10 @@ from typing import NamedTuple, Protocol
 
 from ledger.intake.submission import Prepared
 from ledger.log import checkpoint
-from ledger.service.door import Door, Outcome
+from ledger.service.door import Accepted, Door, Outcome
 from ledger.signer.signer import SignerRefused
 from ledger.store.errors import Unavailable
-from ledger.store.log import Head
+from ledger.store.log import EntryRow, Head
 
 logger = logging.getLogger(__name__)
 
@@ -60,9 +60,18 @@ class Unsigned(Unavailable):
     """Committed, but no checkpoint could be signed: the same text later gets the receipt."""
 
 
+class Told(NamedTuple):
+    """How it stands when a batch has been answered: the latest checkpoint, why a later one could not be signed, and the
+    leaf hashes of the batch's entries, from the log index `first` on."""
+
+    latest: bytes | None
+    trouble: str | None
+    first: int = 0
+    leaves: Sequence[bytes] = ()
+
+
 Watch = Callable[[int, float], None]  # told of each batch: how many, and the seconds of its transaction
-# Told after each batch that was answered: the latest checkpoint, and why a later one could not be signed.
-Tell = Callable[[bytes | None, str | None], None]
+Tell = Callable[[Told], None]
 Row = tuple[int, bytes, bytes]  # size, root, note
 END = None
 # Seconds of silence after which rows are written by themselves: at once, each lone batch would cost as much again.
@@ -123,11 +132,15 @@ class Sequencer:
     def telling(self, tell: Tell) -> Iterator[None]:
         """Meanwhile, say when a batch has been answered; and now, how far the log is signed."""
         self._tells.append(tell)
-        tell(self.latest, self.trouble)
+        tell(self.told())
         try:
             yield
         finally:
             self._tells.remove(tell)
+
+    def told(self) -> Told:
+        """How it stands now."""
+        return Told(self.latest, self.trouble)
 
     def close(self) -> None:
         """Commit and sign what is waiting, then stop."""
@@ -244,7 +257,8 @@ class Sequencer:
             else:
                 for waiting, outcome in zip(batch, outcomes, strict=True):
                     waiting.promise.set_result(Logged(outcome, note))
-                self._tell()
+                rows = [outcome.row for outcome in outcomes if isinstance(outcome, Accepted) and outcome.row]
+                self._tell(rows)
             self._committed.task_done()
 
     def _fail(self, batch: Sequence[Waiting], error: Exception) -> None:
@@ -253,9 +267,10 @@ class Sequencer:
             waiting.promise.set_exception(error)
         self._tell()
 
-    def _tell(self) -> None:
+    def _tell(self, made: Sequence[EntryRow] = ()) -> None:
+        first, leaves = made[0].log_index if made else 0, [row.leaf_hash for row in made]
         for tell in tuple(self._tells):
-            tell(self.latest, self.trouble)
+            tell(self.told()._replace(first=first, leaves=leaves))
 
     def _sign_and_remember(self, head: Head) -> bytes:
         """A checkpoint that covers this head; empty for an empty log, which has none (its genesis was refused)."""

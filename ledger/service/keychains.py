@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ledger.core.machine import BY_KIND, FORMS, MONTH
 from ledger.log import instruction, notes
+from ledger.receipts.making import signature_lines
 from ledger.store.log import EntryRow
 
 
@@ -52,7 +53,7 @@ class _Chain:
 
     def need_signers(self, note: bytes, log_index: int) -> None:
         """What made each key live that signed a note, unless the note itself did."""
-        for line in notes.open_note(note)[1]:
+        for line in signature_lines(note):
             since, public, by_note = self._source.signing_key(line)
             if since == 0 or since >= log_index:
                 continue

@@ -1,8 +1,8 @@
 """Receipts of entries for whoever asks: the rows gathered, the paths made, the rest is `ledger.receipts`.
 
 What never changes is remembered, a bounded number of each: entries that made keys live, as they are shown, the keys
-themselves, and the tree's nodes over complete subtrees; of the latest checkpoints, the paths under them. So the receipt
-of an entry that was made just now costs no statement, and a few hashes.
+themselves, and the tree's nodes; of the latest checkpoints, the paths under them. So the receipt of an entry that was
+made just now costs no statement, and a few hashes.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,21 +13,21 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from ledger.core.keys import KEYS, NAMED, PENDING
 from ledger.core.ledgers import LEDGER, Ledger
 from ledger.core.machine import FORMS
 from ledger.log import base64s, keys, merkle, notes
 from ledger.log import checkpoint as checkpoints
 from ledger.receipts.making import Proved, Reader, is_party, key_entry, make, signer_names
 from ledger.service.keychains import SigningKey, asked_of, changes_back, key_entries
+from ledger.service.lookups import Keys
+from ledger.service.nodes import Nodes
 from ledger.store import schema
 from ledger.store.database import Store
-from ledger.store.log import EntryRow, nodes
+from ledger.store.log import EntryRow, entries_at, nodes
 from ledger.store.readable import readable
-from ledger.store.rows import rows_of
+from ledger.store.rows import Rows, rows_of
 from ledger.store.schema import column_names
 
-NODES = 100_000  # remembered; 32 octets each
 KEYS_MOST = 10_000  # remembered, and the entries that made them live
 TREES = 4  # the latest checkpoints whose paths are remembered
 _FIELDS = tuple({f'"{name}":"'.encode() for form in FORMS.values() for name, _ in form.texts()})
@@ -56,13 +56,13 @@ def receipt_of(
 class Receipts:
     """Makes the receipts of one ledger. Threads may share it."""
 
-    def __init__(self, store: Store, ledger_id: int):
+    def __init__(self, store: Store, ledger_id: int, keys: Keys | None = None):
         self.store, self.ledger_id = store, ledger_id
-        self.nodes: dict[tuple[int, int], bytes] = {}
+        self.keys = keys or Keys(store, ledger_id)
+        self.nodes = Nodes()
         self.rows: dict[int, EntryRow] = {}
         self.shown: dict[tuple[int, bytes | None], dict[str, Any]] = {}  # key entries, without their paths
         self.trees: dict[int, _Tree] = {}  # by log size
-        self.signing_keys: dict[tuple[bytes, bytes], SigningKey] = {}
         self.operators: dict[bytes, int] = {}  # key ID -> the entry that made it the operator's
 
     def of(self, wanted: Sequence[Wanted], checkpoint: bytes) -> list[dict[str, Any] | None]:
@@ -70,7 +70,6 @@ class Receipts:
         checkpoint does not cover the entry. Raises Unavailable."""
         size = _size_of(checkpoint)
         with _Gathered(self, size) as gathered:
-            gathered.learn(one.row for one in wanted if one.row is not None)
             stored = {one.log_index for one in wanted if one.row is None and one.readers and 0 <= one.log_index < size}
             rows = gathered.rows(stored)
             texts = gathered.texts(rows)
@@ -113,6 +112,11 @@ def _size_of(checkpoint: bytes) -> int:
     return checkpoints.parse(checkpoint).size
 
 
+@lru_cache(16)
+def _signed_by(checkpoint: bytes) -> notes.SignatureLine:
+    return notes.open_note(checkpoint)[1][0]
+
+
 def _kept(known: dict[Any, Any], most: int, key: Any, value: Any) -> Any:
     """Remember a value; a full memory is emptied, as all in it can be had again."""
     if len(known) >= most:
@@ -140,19 +144,17 @@ class _Gathered:
         return self._opened.enter_context(self._receipts.store.read())
 
     @cached_property
-    def _read_node(self) -> merkle.Node:
-        return nodes(rows_of(self._connection, self._ledger_id), self._size)
+    def _rows(self) -> Rows:
+        return rows_of(self._connection, self._ledger_id)
 
-    def learn(self, rows: Iterable[EntryRow]) -> None:
-        """Remember the nodes that new entries complete: what reading them back would give."""
-        known = self._receipts.nodes
-        for row in rows:
-            level, index, node = 0, row.log_index, row.leaf_hash
-            _kept(known, NODES, (0, index), node)
-            while index & 1:
-                node = merkle.node_hash(self._node(level, index - 1), node)
-                level, index = level + 1, index >> 1
-                _kept(known, NODES, (level, index), node)
+    @cached_property
+    def _node(self) -> merkle.Node:
+        """The roots of complete subtrees, which never change."""
+        return self._receipts.nodes.or_read(lambda level, index: self._stored(level, index))
+
+    @cached_property
+    def _stored(self) -> merkle.Node:
+        return nodes(self._rows, self._size)
 
     def receipt(
         self, row: EntryRow, wanted: Wanted, texts: dict[int, list[tuple[str, bytes]]], checkpoint: bytes
@@ -173,11 +175,8 @@ class _Gathered:
 
     def rows(self, indexes: Iterable[int]) -> dict[int, EntryRow]:
         """Entries by log index, without those whose notes were erased."""
-        table, named = schema.entry, sorted(indexes)
-        if not named:
-            return {}
-        wanted = select(table).where(table.c.ledger_id == self._ledger_id, table.c.log_index.in_(named))
-        rows = [EntryRow(*row) for row in self._connection.execute(wanted)]
+        named = sorted(indexes)
+        rows = entries_at(self._rows, named) if named else []
         return {row.log_index: row for row in rows if row.note is not None}
 
     def texts(self, rows: dict[int, EntryRow]) -> dict[int, list[tuple[str, bytes]]]:
@@ -211,14 +210,6 @@ class _Gathered:
         legs = tuple(row.legs.split(b"\n")) if row.legs else ()
         events = tuple(row.event_lines.split(b"\n"))
         return Proved(row.log_index, row.time, row.note or b"", row.note_hash, row.events_root, legs, events, path)
-
-    def _node(self, level: int, index: int) -> bytes:
-        """The root of a complete subtree, which never changes."""
-        known = self._receipts.nodes
-        found: bytes | None = known.get((level, index))
-        if found is None:
-            found = _kept(known, NODES, (level, index), self._read_node(level, index))
-        return found
 
     def _accounts_of(self, holder: bytes) -> frozenset[str]:
         """The ids of the accounts that this holder may read."""
@@ -254,23 +245,10 @@ class _Gathered:
 
     def signing_key(self, line: notes.SignatureLine) -> SigningKey:
         """The key that made a signature line."""
-        known, holder = self._receipts.signing_keys, bytes.fromhex(line.name[-32:])
-        found = known.get((holder, line.key_id))
+        found = self._receipts.keys.of(line.name, line.key_id)
         if found is None:
-            status, found = self._read_signing_key(holder, line)
-            if status != PENDING:  # one that a recovery names is to become live elsewhere
-                _kept(known, KEYS_MOST, (holder, line.key_id), found)
+            raise LookupError(f"no key of {line.name}")
         return found
-
-    def _read_signing_key(self, holder: bytes, line: notes.SignatureLine) -> tuple[str, SigningKey]:
-        table, named = schema.PROJECTIONS[KEYS], schema.PROJECTIONS[NAMED]
-        own = select(table).where(table.c.ledger_id == self._ledger_id, table.c.holder == holder)
-        given = select(named.c.id).where(named.c.ledger_id == self._ledger_id, named.c.id == holder)
-        by_note = self._connection.execute(given).first() is not None
-        for row in self._connection.execute(own):
-            if keys.key_id(line.name, row.public) == line.key_id:
-                return row.status, SigningKey(row.since, row.public, by_note)
-        raise LookupError(f"no key of {line.name}")
 
     def changes_of_administrators(self) -> list[int]:
         """The log indexes of all changes of the administrators."""
@@ -284,7 +262,7 @@ class _Gathered:
 
     def _operator_since(self, checkpoint: bytes) -> int:
         """The entry that gave the operator the key which signed this checkpoint first."""
-        known, signed = self._receipts.operators, notes.open_note(checkpoint)[1][0]
+        known, signed = self._receipts.operators, _signed_by(checkpoint)
         if signed.key_id not in known:
             for log_index in [*changes_back(self.key_row, self._ledger().operator_since), 0]:
                 public = asked_of(self.key_row(log_index)).operator

@@ -124,6 +124,28 @@ def _tile_roots(rows: Rows, level: int, start: int, end: int) -> list[bytes]:
     return [root for (root,) in rows.driver.execute(sql)]
 
 
+def entries_at(rows: Rows, indexes: Sequence[int]) -> list[EntryRow]:
+    """Entries by log index, at least one."""
+    named = ", ".join(map(str, indexes))
+    sql = (
+        f'SELECT {quoted(EntryRow._fields)} FROM "entry" WHERE "ledger_id" = {rows.ledger_id} '
+        f'AND "log_index" IN ({named})'
+    )
+    return [EntryRow(*row) for row in rows.driver.execute(sql)]
+
+
+def keys_of_holder(rows: Rows, holder: bytes) -> list[tuple[bytes, int, str, bool]]:
+    """Every key that a holder has had: the public key, where it became live, its status, and whether its holder was
+    given by a note, as administrators and the clerk are."""
+    given = f'SELECT 1 FROM "named" WHERE "ledger_id" = {rows.ledger_id} AND "id" = "holder"'
+    sql = (
+        f'SELECT "public", "since", "status", EXISTS ({given}) FROM "key" '
+        f'WHERE "ledger_id" = {rows.ledger_id} AND "holder" = {rows.MARK}'
+    )
+    found = rows.driver.execute(sql, (holder,))
+    return [(bytes(public), since, status, bool(by_note)) for public, since, status, by_note in found]
+
+
 def times_of(rows: Rows, indexes: Sequence[int]) -> dict[int, int]:
     """The times of entries, by log index."""
     named = ", ".join(map(str, indexes))
