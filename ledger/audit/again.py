@@ -11,17 +11,19 @@ from typing import Any
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from ledger.audit.evidence import Evidence, read_events
+from ledger.audit.evidence import Evidence
 from ledger.audit.fault import Fault, at_entry
 from ledger.audit.tree import Tree
 from ledger.core import cancels, machine
 from ledger.core.accounts import ACCOUNTS, Moved
+from ledger.core.forms import BadForm
 from ledger.core.keys import KEYS, LOGGED, NAMED, Logged
 from ledger.core.ledgers import LedgerOpened, PolicySet
 from ledger.core.machine import NOUNS, Repeat, Verified
 from ledger.core.refusals import Refusal
 from ledger.core.state import NotLoaded, Noun, State, made
 from ledger.core.words import Anchor, At
+from ledger.log import salted
 from ledger.rebuild.replay import HELD, at_of, evolve
 from ledger.store.errors import StoreError, Unbalanced
 from ledger.store.log import EntryRow
@@ -72,10 +74,10 @@ class Again:
     def _enter(self, row: EntryRow, found: Evidence, start: int) -> None:
         state, at = self._state, at_of(row)
         if found.instruction is None:
-            events = read_events(at.log_index, found.events)
+            events = _logged_events(row)
         else:
             instruction = self._answered(found.instruction, found.anchor)
-            events = _compared(self._decide(instruction, at, start), found, at)
+            events = _compared(self._decide(instruction, at, start), row)
         for event in events:
             evolve(self._replayed, state, event, at)
         check_limits(state, events, at)
@@ -109,18 +111,30 @@ class Again:
         return found
 
 
-def _compared(outcome: machine.Outcome, found: Evidence, at: At) -> list[Any]:
+def _compared(outcome: machine.Outcome, row: EntryRow) -> list[Any]:
     """The events that were decided again, if they are to the octet those that stand in the log; raises Fault."""
-    if isinstance(outcome, list) and [machine.write_event(event).encode() for event in outcome] == found.events:
+    if isinstance(outcome, list) and [machine.write_event(event).encode() for event in outcome] == _texts(row):
         return outcome
-    logged = read_events(at.log_index, found.events)
+    logged = _logged_events(row)
     if isinstance(outcome, Repeat):
-        raise at_entry(at.log_index, f"its id is in the log already, at {outcome.log_index}")
+        raise at_entry(row.log_index, f"its id is in the log already, at {outcome.log_index}")
     if not isinstance(outcome, Refusal):
-        raise at_entry(at.log_index, "its events are not those that its instruction comes to")
+        raise at_entry(row.log_index, "its events are not those that its instruction comes to")
     if (rules := _unknown_rules(logged)) is not None:
-        raise StoreError(f"entry {at.log_index}: {machine.UnknownRules(rules)}")
-    raise at_entry(at.log_index, f"decided again, it is refused: {outcome.reason} {dict(outcome.details)}")
+        raise StoreError(f"entry {row.log_index}: {machine.UnknownRules(rules)}")
+    raise at_entry(row.log_index, f"decided again, it is refused: {outcome.reason} {dict(outcome.details)}")
+
+
+def _texts(row: EntryRow) -> list[bytes]:
+    """The JSON of each event line; that they are salted lines has been seen."""
+    return [salted.text_of(line) for line in row.event_lines.split(b"\n")]
+
+
+def _logged_events(row: EntryRow) -> list[Any]:
+    try:
+        return [machine.read_event(octets) for octets in _texts(row)]
+    except BadForm as error:
+        raise at_entry(row.log_index, f"an event line is not one: {error}") from error
 
 
 def _unknown_rules(events: Iterable[Any]) -> str | None:

@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -16,27 +15,18 @@ from ledger.audit.evidence import (
     CheckpointRow,
     Evidence,
     Examined,
-    Operator,
     examine_all,
     examine_checkpoints,
-    signer_ids,
 )
 from ledger.audit.fault import Fault, at_entry
+from ledger.audit.signers import Signers
 from ledger.core.erasures import ERASURES
-from ledger.core.forms import BadForm
-from ledger.core.keyrings import KeyRotated
-from ledger.core.keys import KEYS, KeyAdded
-from ledger.core.ledgers import LedgerOpened
-from ledger.core.offices import ClerkSet, OperatorSet
-from ledger.core.recoveries import RecoveryStarted
-from ledger.log.malformed import Malformed
-from ledger.rebuild.replay import events_of, read_entries
+from ledger.rebuild.replay import read_entries
 from ledger.store.log import ENTRY_TYPES, EntryRow, Head
 from ledger.store.rows import Rows, rows_of
 
 SMALL = 400  # entries: of a smaller log the pool costs more than it brings
 NULLABLE = ("note", "legs")
-REGISTERING = (KeyAdded, KeyRotated, RecoveryStarted, ClerkSet)  # the events that give a holder a key
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -101,10 +91,9 @@ class Ahead:
     """Reads the log of one ledger from its first entry on."""
 
     def __init__(self, connection: Connection, replayed: Rows, head: Head, pool: ProcessPoolExecutor | None):
-        self._connection, self._replayed, self._head, self._pool = connection, replayed, head, pool
+        self._connection, self._head, self._pool = connection, head, pool
         self._driver = rows_of(connection, head.ledger_id).driver
-        self._unsettled: deque[dict[bytes, list[bytes]]] = deque()  # keys that chunks still to be replayed register
-        self._operators: list[Operator] = []
+        self._signers = Signers(replayed)
         self._next = self._time = 0
 
     def chunks(self) -> Iterator[Chunk]:
@@ -114,7 +103,7 @@ class Ahead:
             ahead = self._send(rows)
             if waiting is not None:
                 yield waiting
-                self._unsettled.popleft()
+                self._signers.settle()
             waiting = ahead
             if waiting.fault is not None:
                 break
@@ -134,12 +123,14 @@ class Ahead:
     def _send(self, found: list[EntryRow]) -> Chunk:
         start = self._next
         rows, fault = self._in_sequence(found)
-        publics, gone = self._publics(rows), self._gone(start, self._next)
+        gone = self._gone(start, self._next)
+        self._signers.expect(rows)
         size = max(1, len(rows) // 8) if self._pool is not None else len(rows) or 1
         parts = [rows[n : n + size] for n in range(0, len(rows), size)]
-        examined = [self._run(examine_all, part, self._head.origin, publics, gone) for part in parts]
+        origin, publics = self._head.origin, self._signers.publics
+        examined = [self._run(examine_all, part, origin, publics(part), gone) for part in parts]
         checkpoints = self._checkpoints(start, self._next)
-        signed = self._run(examine_checkpoints, checkpoints, self._head.origin, list(self._operators))
+        signed = self._run(examine_checkpoints, checkpoints, origin, list(self._signers.operators))
         return Chunk(rows, examined, checkpoints, signed, fault)
 
     def _run(self, what: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> "Future[T]":
@@ -180,38 +171,3 @@ class Ahead:
         sql = (f'SELECT "size", "root", "note" FROM "checkpoint" WHERE "ledger_id" = {self._head.ledger_id} '
                f'AND "size" > {start} AND "size" <= {end} ORDER BY "size"')  # fmt: skip
         return [tuple(row) for row in self._driver.execute(sql)]
-
-    # --- keys
-
-    def _publics(self, rows: Sequence[EntryRow]) -> dict[bytes, list[bytes]]:
-        """The keys of these entries' signers: replayed ones, and those of entries that are still to be replayed.
-
-        Whether a key was live at its entry is decided by the replay.
-        """
-        self._unsettled.append(self._registered(rows))
-        holders = {holder for row in rows for holder in signer_ids(row)}
-        publics = {holder: [p for keys in self._unsettled for p in keys.get(holder, ())] for holder in holders}
-        if holders:
-            marks = ",".join("?" * len(holders))
-            sql = (f'SELECT "holder", "public" FROM "{KEYS.name}" '
-                   f'WHERE "ledger_id" = {self._head.ledger_id} AND "holder" IN ({marks})')  # fmt: skip
-            for holder, public in self._replayed.driver.execute(sql, list(holders)):
-                publics[holder].append(public)
-        return publics
-
-    def _registered(self, rows: Sequence[EntryRow]) -> dict[bytes, list[bytes]]:
-        """The keys that these entries register, by holder; entries that cannot be read are found elsewhere."""
-        found: dict[bytes, list[bytes]] = {}
-        for row in rows:
-            if b'"key":"' not in row.event_lines and b'"operator":"' not in row.event_lines:
-                continue
-            try:
-                events = events_of(row)
-            except (BadForm, Malformed):
-                continue
-            for event in events:
-                if isinstance(event, REGISTERING):
-                    found.setdefault(event.holder, []).append(event.key)
-                elif isinstance(event, (LedgerOpened, OperatorSet)):
-                    self._operators.append((row.log_index, event.operator))
-        return found

@@ -9,11 +9,10 @@ Of an entry whose note was erased the hashes, the event lines and what is kept o
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ledger.audit.fault import Fault, at_entry
-from ledger.core.forms import BadForm
-from ledger.core.machine import Verified, read_event
+from ledger.core.machine import Verified
 from ledger.core.refusals import Refusal
 from ledger.core.words import Anchor
 from ledger.intake.submission import verify_stored
@@ -30,12 +29,11 @@ CheckpointRow = tuple[int, bytes, bytes]  # size, root, note
 
 
 class Evidence(NamedTuple):
-    """What an entry's octets prove: the verified instruction (None: it was erased), its anchor, which nobody has looked
-    at yet, and its events, as the JSON that stands on their lines."""
+    """What an entry's octets prove: the verified instruction (None: it was erased), and its anchor, which nobody has
+    looked at yet."""
 
     instruction: Verified | None
     anchor: Anchor | None
-    events: list[bytes]
 
 
 class Examined(NamedTuple):
@@ -84,7 +82,7 @@ def examine(row: EntryRow, origin: str, publics: Publics) -> Evidence:
         raise at_entry(row.log_index, "id or kind is not that of the note")
     if instruction.text_hash != row.text_hash:
         raise at_entry(row.log_index, "the text's hash is not that of the note")
-    return Evidence(instruction, stored.anchor, _events(row))
+    return Evidence(instruction, stored.anchor)
 
 
 def _examine_erased(row: EntryRow, named: tuple[bytes, str, bytes]) -> Evidence:
@@ -94,7 +92,7 @@ def _examine_erased(row: EntryRow, named: tuple[bytes, str, bytes]) -> Evidence:
     if (row.id, row.kind, row.text_hash) != named:
         raise at_entry(row.log_index, "its id, kind or text's hash is not what was erased")
     _check_hashes(row)
-    return Evidence(None, None, _events(row))
+    return Evidence(None, None)
 
 
 def _check_note(row: EntryRow, note: bytes) -> None:
@@ -103,25 +101,16 @@ def _check_note(row: EntryRow, note: bytes) -> None:
 
 
 def _check_hashes(row: EntryRow) -> None:
-    if salted.root(row.event_lines.split(b"\n")) != row.events_root:
+    lines = row.event_lines.split(b"\n")
+    try:
+        for line in lines:
+            salted.split(line)
+    except Malformed as error:
+        raise at_entry(row.log_index, f"an event line is not one: {error}") from error
+    if salted.root(lines) != row.events_root:
         raise at_entry(row.log_index, "the events' root is not that of the event lines")
     if entry.leaf_hash(entry.encode(row.time, row.note_hash, row.events_root)) != row.leaf_hash:
         raise at_entry(row.log_index, "the leaf hash is not that of time, note and events")
-
-
-def _events(row: EntryRow) -> list[bytes]:
-    try:
-        return [salted.split(line)[1] for line in row.event_lines.split(b"\n")]
-    except Malformed as error:
-        raise at_entry(row.log_index, f"an event line is not one: {error}") from error
-
-
-def read_events(log_index: int, events: Sequence[bytes]) -> list[Any]:
-    """The events of an entry; raises Fault."""
-    try:
-        return [read_event(octets) for octets in events]
-    except BadForm as error:
-        raise at_entry(log_index, f"an event line is not one: {error}") from error
 
 
 def examine_checkpoints(rows: Sequence[CheckpointRow], origin: str, operators: Sequence[Operator]) -> dict[int, Fault]:

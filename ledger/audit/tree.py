@@ -21,7 +21,9 @@ class Tree:
     def __init__(self, connection: Connection, head: Head):
         self._head = head
         self._stored = rows_of(connection, head.ledger_id)
-        self._frontier = merkle.Frontier()
+        self._size = 0
+        self._joined = merkle.Frontier()  # of the leaves but
+        self._waiting: list[bytes] = []  # the latest, which are joined when somebody asks for a root
         self._levels: list[list[bytes]] = [[]]  # for each level of tiles, the hashes of its last, partial one
         self._tiles = self._kept = 0
         self._roots: OrderedDict[int, bytes] = OrderedDict()
@@ -36,11 +38,17 @@ class Tree:
 
     def grow(self, leaf: bytes) -> None:
         """Add a leaf hash; raises Fault."""
-        self._frontier = self._frontier.extend((leaf,))
+        self._size += 1
+        self._waiting.append(leaf)
         self._fill(0, leaf)
-        size = self._frontier.size
-        if size in self._checkpoints:
-            self._check_checkpoint(size, self._checkpoints[size][1])
+        if self._size in self._checkpoints:
+            self._check_checkpoint(self._size, self._checkpoints[self._size][1])
+
+    @property
+    def _frontier(self) -> merkle.Frontier:
+        """Of all leaves."""
+        self._joined, self._waiting = self._joined.extend(self._waiting), []
+        return self._joined
 
     def _fill(self, level: int, hash: bytes) -> None:
         if level == len(self._levels):
@@ -51,7 +59,7 @@ class Tree:
             octets = b"".join(part)
             part.clear()
             root = tiles.hash_of_tile(octets)
-            self._check_tile(level, (self._frontier.size >> tiles.HEIGHT * (level + 1)) - 1, octets, root)
+            self._check_tile(level, (self._size >> tiles.HEIGHT * (level + 1)) - 1, octets, root)
             self._fill(level + 1, root)
 
     def _check_tile(self, level: int, index: int, octets: bytes, root: bytes) -> None:
@@ -74,10 +82,10 @@ class Tree:
 
         Read from stored nodes: those of the leaves that have been added have all been compared.
         """
-        if not 0 < size <= self._frontier.size:
+        if not 0 < size <= self._size:
             return None
         if size not in self._roots:
-            root = self._frontier.root() if size == self._frontier.size else None
+            root = self._frontier.root() if size == self._size else None
             self._remember(size, root or merkle.root_from_nodes(size, nodes(self._stored)))
         return self._roots[size]
 
