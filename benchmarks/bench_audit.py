@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
@@ -21,7 +20,7 @@ from benchmarks.auditing import BATCH, grow
 from benchmarks.rounds import Line, Report
 from benchmarks.signatures import verifications
 from benchmarks.world import Base, World
-from ledger.audit.ahead import cores
+from ledger.audit.ahead import cores, processes_ready
 from ledger.audit.auditing import audit
 from ledger.rebuild.rebuilding import rebuild
 from ledger.store import schema
@@ -68,7 +67,7 @@ def in_turns(product: Callable[[], object], floor: Callable[[], object], clock: 
 def test_audit_on_all_cores(world: World, report: Report) -> None:
     size, count, processes = world.door.head().size, signatures(world), cores()
     shares = [count // processes] * processes
-    with get_context("forkserver").Pool(processes) as pool:
+    with processes_ready().Pool(processes) as pool:
         measured, floor = in_turns(
             lambda: audit(world.store, world.ledger_id),
             lambda: pool.map(_verify_bare, shares, 1),

@@ -9,11 +9,13 @@ Of an entry whose note was erased the hashes, the event lines and what is kept o
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ledger.audit.fault import Fault, at_entry
-from ledger.core.machine import Verified
+from ledger.core.keys import Signer
+from ledger.core.machine import FORMS, Verified
 from ledger.core.refusals import Refusal
+from ledger.core.state import made
 from ledger.core.words import Anchor
 from ledger.intake.submission import verify_stored
 from ledger.log import checkpoint, entry, keys, salted
@@ -34,6 +36,21 @@ class Evidence(NamedTuple):
 
     instruction: Verified | None
     anchor: Anchor | None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """From process to process as plain values: of tuples with names each would cost as much as all of these do."""
+        if self.instruction is None:
+            return Evidence, (None, None)
+        kind, asked, id, not_after, answer, text_hash, signers = self.instruction
+        plain = (kind, tuple(asked), id, not_after, answer, text_hash, tuple(map(tuple, signers)))
+        return _evidence, (plain, self.anchor and tuple(self.anchor))
+
+
+def _evidence(plain: tuple[Any, ...], anchor: tuple[Any, ...] | None) -> Evidence:
+    kind, asked, id, not_after, answer, text_hash, signed = plain
+    signers = frozenset([made(Signer, signer) for signer in signed])
+    instruction = made(Verified, (kind, made(FORMS[kind].form, asked), id, not_after, answer, text_hash, signers))
+    return Evidence(instruction, None if anchor is None else made(Anchor, anchor))
 
 
 class Examined(NamedTuple):

@@ -1,9 +1,14 @@
 """The audit's processes: none outlives the one that was started, however that ends."""
 
 import os
+import pickle
 import subprocess
 import sys
 import time
+
+from ledger.audit.evidence import Evidence, examine_all
+from tests.lived import Lived
+from tests.tables import entries
 
 HOLD = """
 import os, time
@@ -23,6 +28,26 @@ def is_there(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_evidence_goes_from_process_to_process_as_it_is(lived: Lived) -> None:
+    """Each kind of instruction that a ledger can have, and an entry that was erased."""
+    with lived.store.read() as connection:
+        keys = list(connection.exec_driver_sql('SELECT "holder", "public" FROM "key" WHERE "holder" IS NOT NULL'))
+    publics = {holder: [public for other, public in keys if other == holder] for holder, _ in keys}
+    rows = [row for row in entries(lived.store, lived.ledger_id) if row.note is not None]
+    found = examine_all(rows, lived.origin, publics, {}).evidence
+    assert len(found) == len(rows)
+    for one in [*found, Evidence(None, None)]:
+        other = pickle.loads(pickle.dumps(one))
+        assert other == one and said(other) == said(one)
+
+
+def said(evidence: Evidence) -> list[str]:
+    """Every value with the names of its fields, which equality does not ask for; a set has no order."""
+    signers = evidence.instruction.signers if evidence.instruction else ()
+    instruction = evidence.instruction and evidence.instruction._replace(signers=frozenset())
+    return [repr(instruction), repr(evidence.anchor), *sorted(map(repr, signers))]
 
 
 def test_workers_end_with_a_killed_audit() -> None:
