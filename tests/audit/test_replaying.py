@@ -254,7 +254,7 @@ def test_a_key_is_not_live_for_entries_before_it(forger: Forger) -> None:
     assert isinstance(admitted, Prepared)
     id = lived.clock.id()
     octets = lived.transfer(newcomer, lived.baker, 1, id=id)
-    lived.door.lookups._key = lambda holder, key_id: admitted.instruction.asked.key  # type: ignore[method-assign]
+    lived.door.lookups.key_of = lambda holder, key_id: admitted.instruction.asked.key  # type: ignore[method-assign]
     early = lived.verify(octets)
     assert isinstance(early, Prepared)
     moved = Moved(MovementId(id, 0), AccountId(newcomer), AccountId(lived.baker), 1, "trade")
