@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
+from ledger.ambient.collector import uncollected
 from ledger.audit.evidence import Evidence
 from ledger.audit.fault import Fault, at_entry
 from ledger.audit.tree import Tree
@@ -43,8 +44,11 @@ class Again:
 
     def replay(self, rows: Sequence[EntryRow], evidence: Sequence[Evidence]) -> None:
         """Bring the state, and the tree, from before these entries to after them; raises Fault."""
-        if not rows:
-            return
+        if rows:
+            with uncollected():
+                self._replay(rows, evidence)
+
+    def _replay(self, rows: Sequence[EntryRow], evidence: Sequence[Evidence]) -> None:
         start = rows[0].log_index
         self._fill(start, evidence)
         for row, found in zip(rows, evidence, strict=True):

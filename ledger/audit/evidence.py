@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ledger.ambient.collector import uncollected
 from ledger.audit.fault import Fault, at_entry
 from ledger.core.keys import Signer
 from ledger.core.machine import FORMS, Verified
@@ -69,9 +70,10 @@ def examine_all(rows: Sequence[EntryRow], origin: str, publics: Publics, gone: G
     """The evidence of these entries."""
     evidence: list[Evidence] = []
     try:
-        for row in rows:
-            erased = row.log_index in gone
-            evidence.append(_examine_erased(row, gone[row.log_index]) if erased else examine(row, origin, publics))
+        with uncollected():
+            for row in rows:
+                erased = row.log_index in gone
+                evidence.append(_examine_erased(row, gone[row.log_index]) if erased else examine(row, origin, publics))
     except Fault as fault:
         return Examined(evidence, fault)
     return Examined(evidence, None)

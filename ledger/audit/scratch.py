@@ -13,6 +13,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
+from ledger.ambient.collector import uncollected
 from ledger.audit.fault import Fault
 from ledger.core.keys import KEYS
 from ledger.core.state import Noun
@@ -53,11 +54,15 @@ def _tables() -> list[str]:
 def compare(scratch: Connection, found: Connection, ledger_id: int) -> None:
     """Raise Fault at the first row in which the database's projections differ from the replayed ones."""
     for noun in schema.PROJECTED:
-        both = (_rows(connection, noun, ledger_id) for connection in (scratch, found))
-        for expected, stored in zip_longest(*both, fillvalue=()):
-            if expected != stored:
-                row, other = next(pair for pair in zip_longest(expected, stored) if pair[0] != pair[1])
-                raise Fault(f"table {noun.name}", _difference(noun, row, other))
+        with uncollected():
+            _compare(noun, *(_rows(connection, noun, ledger_id) for connection in (scratch, found)))
+
+
+def _compare(noun: Noun[Any], replayed: Iterator[Sequence[Any]], kept: Iterator[Sequence[Any]]) -> None:
+    for expected, stored in zip_longest(replayed, kept, fillvalue=()):
+        if expected != stored:
+            row, other = next(pair for pair in zip_longest(expected, stored) if pair[0] != pair[1])
+            raise Fault(f"table {noun.name}", _difference(noun, row, other))
 
 
 def _rows(connection: Connection, noun: Noun[Any], ledger_id: int) -> Iterator[Sequence[Any]]:

@@ -177,7 +177,8 @@ def _codec(hint: Any) -> Codec:
     if hint in words.IDS:
         return Codec(_read_id, '"{V.hex()}"', {}, f'"({ID.pattern})"', bytes.fromhex)
     if hint is bool:
-        return Codec(_read_bool, "{lower(V)}", {"lower": lambda flag: "true" if flag else "false"})
+        lower = {"lower": lambda flag: "true" if flag else "false"}
+        return Codec(_read_bool, "{lower(V)}", lower, "(true|false)", "true".__eq__)
     if get_origin(hint) is Literal:
         return Codec(_choice(get_args(hint)), '"{V}"', {}, f'"({"|".join(map(re.escape, get_args(hint)))})"', None)
     if get_origin(hint) is Annotated:
@@ -256,7 +257,7 @@ def _map(key: Any, item: Any) -> Codec:
 def _nested(hint: Any) -> Codec:
     form = Form(hint)
     name = f"form_{id(form):x}"
-    return Codec(form.read_at, f"{{{name}(V)}}", {name: form.text}, *form.array_tokens())
+    return Codec(form.read_at, f"{{{name}(V)}}", {name: form.text}, *form.tokens())
 
 
 def _writer(codec: Codec) -> Callable[[Any], str]:
@@ -310,6 +311,16 @@ class Piece(NamedTuple):
         """This piece of the expression that matches what is written, with its comma."""
         piece = f'{before}"{self.name}":{self.tokens}{after}'
         return f"(?:{piece})?" if self.optional else piece
+
+
+class Taken(NamedTuple):
+    """An expression that matches what a form writes, and of its groups `g` the fields of the form, the envelope, and
+    what these two call."""
+
+    expression: str
+    form: str
+    envelope: str
+    helpers: dict[str, Any]
 
 
 def fields_of(form: type) -> list[Field]:
@@ -403,10 +414,19 @@ class Form(Generic[F]):
         parts = [field.codec.expression.replace("V", f"o[{n}]") for n, field in enumerate(self.fields)]
         return _function("o", [], "[" + ",".join(parts) + "]", self._helpers())
 
-    def array_tokens(self) -> tuple[str, Callable[..., Any]]:
-        """What matches this form where it is an array of values that can be matched, and makes it of the groups."""
+    def tokens(self) -> tuple[str, Callable[..., Any]]:
+        """What matches this form inside another, if all its values can be matched, and makes it of the groups."""
+        if self.is_array:
+            return self._array_tokens()
+        taken = self._taken()
+        if taken is None or self._flaw is not None:
+            return "", tuple
+        # The whole is a group too, the first, so that it can be told whether the form is there at all.
+        return f"({taken.expression})", _lambda("text, *g", f"made(form, ({taken.form},))", taken.helpers)
+
+    def _array_tokens(self) -> tuple[str, Callable[..., Any]]:
         codecs = [field.codec for field in self.fields]
-        if not self.is_array or not all(codec.tokens for codec in codecs):
+        if not all(codec.tokens for codec in codecs):
             return "", tuple
         helpers: dict[str, Any] = {"form": self.form}
         values = []
@@ -419,12 +439,20 @@ class Form(Generic[F]):
 
     def _text_reader(self) -> tuple[Callable[[str], re.Match[str] | None] | None, Callable[[Any], tuple[F, Any]]]:
         """An expression that matches what this form writes, and what makes the form and its envelope of its groups."""
+        taken = None if self.is_array else self._taken()
+        if taken is None:
+            return None, lambda groups: (self.form(), None)
+        of_groups = _lambda("g", f"made(form, ({taken.form},)), {taken.envelope}", taken.helpers)
+        return re.compile(taken.expression).fullmatch, of_groups
+
+    def _taken(self) -> Taken | None:
+        """How an object of this form is matched and made, if all its values can be matched."""
         pieces, first = self._pieces()
         fields = {f"o[{n}]": field for n, field in enumerate(self.fields)}
         fields |= {f"e[{n}]": field for n, field in enumerate(self.envelope_fields)}
         helpers: dict[str, Any] = {"form": self.form, "envelope": self.envelope, "made": tuple.__new__}
-        if self.is_array or not all(piece.tokens for piece in pieces):
-            return None, lambda groups: (self.form(), None)
+        if not all(piece.tokens for piece in pieces):
+            return None
         made = dict.fromkeys(fields, "")
         for piece, part in zip(pieces, _places([piece.tokens for piece in pieces]), strict=True):
             if piece.place:
@@ -435,8 +463,7 @@ class Form(Generic[F]):
         own, around = (", ".join(made[place] for place in made if place[0] == side) for side in "oe")
         envelope = f"made(envelope, ({around},))" if self.envelope else "None"
         expression = "".join(p.pattern("," * (n > first), "," * (n < first)) for n, p in enumerate(pieces))
-        of_groups = _lambda("g", f"made(form, ({own},)), {envelope}", helpers)
-        return re.compile(r"\{" + expression + r"\}").fullmatch, of_groups
+        return Taken(r"\{" + expression + r"\}", own, envelope, helpers)
 
     def _pieces(self) -> tuple[list[Piece], int]:
         """The names of the written object in order, and the first that is always there, on which commas lean."""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy.engine import Connection
 
+from ledger.ambient.collector import uncollected
 from ledger.core import machine
 from ledger.core.keys import KEYRINGS
 from ledger.core.machine import EVENT_FORMS, NOUNS, REFERENCES
@@ -117,6 +118,10 @@ class Replay:
 
     def add(self, entries: Sequence[EntryRow | Happened]) -> None:
         """The next chunk."""
+        with uncollected():
+            self._add(entries)
+
+    def _add(self, entries: Sequence[EntryRow | Happened]) -> None:
         events = [(at_of(entry), event) for entry in entries for event in events_of(entry)]
         self._load(references(event for _, event in events))
         for at, event in events:

@@ -4,13 +4,12 @@ An instruction sees the effect of those before it in the batch; a refusal left n
 unexpected exception, a CHECK that fires) fails its item alone: the batch is rolled back, halved and tried again.
 """
 
-import gc
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from ledger.ambient.collector import uncollected
 from ledger.core import keys, machine
 from ledger.core.machine import Repeat, Verified
 from ledger.core.refusals import Refusal
@@ -149,19 +148,6 @@ class Door:
         texts = [(index, name, line) for index, item in accepted for name, line in item.texts]
         save_texts(transaction.rows, (text for text in texts if text[1] != "profile"))
         save_profiles(transaction.connection, self.ledger_id, profiles(accepted))
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Without the collector of cycles: a batch makes tens of thousands of rows, none in a cycle, and the collector
-    would look at each of them several times while the head is locked."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def profiles(accepted: list[tuple[int, Prepared]]) -> Iterator[tuple[bytes, int, bytes]]:
