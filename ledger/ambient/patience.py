@@ -7,13 +7,18 @@ come, and go, at a pace, with some seconds of grace.
 
 import errno
 import os
+import selectors
 import sys
 import time
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from ledger.ambient.turns import turns
 
 GRACE_S = 15.0  # seconds that a client may be behind the pace
 PACE = 8192  # octets a second
@@ -27,61 +32,104 @@ class TooSlow(ConnectionResetError, TimeoutError):
 
 
 class PatientSocket:
-    """A client's socket that raises TooSlow where the client is behind the pace; else the socket itself."""
+    """A client's socket that raises TooSlow where the client is behind the pace; else the socket itself. Whoever must
+    wait for the client gives its turn away."""
 
     def __init__(self, sock: Any):
         self._sock = sock
-        self._until = 0.0
+        sock.settimeout(0.0)
+        self._until = self._most = 0.0
         self.begin()
 
     def begin(self) -> None:
         """A request begins: the grace is whole again."""
-        self._until = time.monotonic() + GRACE_S
+        self._until, self._most = time.monotonic() + GRACE_S, GRACE_S
 
     def setblocking(self, flag: bool) -> None:
-        """What is to block waits for the grace at most; `recv` and `sendall` set their own time."""
-        self._sock.settimeout(GRACE_S if flag else 0.0)
+        """Nothing: `recv` and `sendall` wait where they must."""
+
+    def gettimeout(self) -> float:
+        """How long `recv` may wait, in seconds."""
+        return self._most
+
+    def settimeout(self, seconds: float) -> None:
+        """Let `recv` wait for less than the grace."""
+        self._most = seconds
 
     def recv(self, size: int, *flags: int) -> bytes:
         """As a socket's; each octet buys time, up to the grace."""
-        left = self._until - time.monotonic()
+        left = min(self._until - time.monotonic(), self._most)
         if left <= 0:
             raise TooSlow
-        octets: bytes = self._in(left, self._sock.recv, size, *flags)
+        try:
+            octets: bytes = self._sock.recv(size, *flags)
+        except BlockingIOError:
+            octets = self._wait(left, self._sock.recv, size, *flags)
         self._until = min(self._until + len(octets) / PACE, time.monotonic() + GRACE_S)
         return octets
 
     def sendall(self, octets: bytes, *flags: int) -> None:
         """As a socket's."""
-        self._in(GRACE_S + len(octets) / PACE, self._sock.sendall, octets, *flags)
-
-    def _in(self, seconds: float, do: Any, *arguments: Any) -> Any:
-        self._sock.settimeout(seconds)
         try:
-            return do(*arguments)
-        except TimeoutError as error:
-            raise TooSlow from error
-        finally:
-            if self._sock.fileno() >= 0:
-                self._sock.settimeout(GRACE_S)
+            sent = self._sock.send(octets, *flags)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(octets):
+            self._wait(GRACE_S + len(octets) / PACE, self._sock.sendall, memoryview(octets)[sent:], *flags)
+
+    def _wait(self, seconds: float, do: Any, *arguments: Any) -> Any:
+        with turns.given_away():
+            self._sock.settimeout(seconds)
+            try:
+                return do(*arguments)
+            except TimeoutError as error:
+                raise TooSlow from error
+            finally:
+                if self._sock.fileno() >= 0:
+                    self._sock.settimeout(0.0)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """A worker whose clients' sockets are patient ones."""
+    """A worker whose clients' sockets are patient ones, and whose requests have a thread when it is their turn."""
 
     def enqueue_req(self, conn: Any) -> None:
-        """Hand a connection that has something to read to a thread."""
+        """Hand a connection that has something to read to a thread; one that has said nothing yet is watched."""
         if not isinstance(conn.sock, PatientSocket):
             conn.sock = PatientSocket(conn.sock)
-        super().enqueue_req(conn)
+            conn.close = partial(self._close, conn)
+        if conn.initialized or conn.data_ready:
+            turns.ask(partial(self._start, conn))
+        else:
+            conn.set_timeout()
+            self.pending_conns.append(conn)
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
+
+    def _start(self, conn: Any) -> None:
+        with suppress(RuntimeError):  # the process ends, and has no threads any more
+            super().enqueue_req(conn)
 
     def handle(self, conn: Any) -> Any:
         """Answer a request in a thread; how long it waited for the thread is not the client's fault."""
         conn.sock.begin()
-        return super().handle(conn)
+        with turns.taken():
+            return super().handle(conn)
+
+    def _close(self, conn: Any, graceful: bool = False) -> None:
+        """Close a connection. To do it gracefully takes as long as the client likes, up to two seconds: not in the
+        thread that all others wait for."""
+        if graceful:
+            self.tpool.submit(TConn.close, conn, graceful)
+        else:
+            TConn.close(conn)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """When the worker stops, who has said nothing yet is not waited for any longer than who was answered."""
+        super()._cap_keepalive(deadline)
+        for conn in self.pending_conns:
+            conn.timeout = min(conn.timeout, deadline)
 
 
 class GracefulArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types

@@ -30,7 +30,6 @@ from ledger.api import (
     sessions,
     streaming,
     tiles,
-    turns,
     views,
 )
 from ledger.api.limits import Rate
@@ -119,7 +118,6 @@ def create_app(
     app.extensions[EXTENSION] = {one.name: one for one in ledgers}
     for name, (converter, _) in CONVERTERS.items():
         app.url_map.converters[name] = converter
-    turns.register(app)
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     metrics.register(app)

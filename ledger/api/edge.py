@@ -15,8 +15,8 @@ from marshmallow import RAISE, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import ClientDisconnected
 
+from ledger.ambient.turns import turns
 from ledger.api.problems import Problem
-from ledger.api.turns import waiting_for_body
 
 F = TypeVar("F", bound=Callable[..., Any])
 JSON, TEXT, HTML = "application/json", "text/plain", "text/html"
@@ -113,6 +113,8 @@ def _check_request() -> None:
 
 def _finish(response: Response) -> Response:
     """What belongs to a member is kept by nobody; so is all that no view has called public."""
+    if response.is_streamed:
+        turns.leave()
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers["X-Content-Type-Options"] = "nosniff"
     if request.method in ("GET", "HEAD") and response.status_code == 200 and not response.is_streamed:
@@ -139,8 +141,7 @@ def body(most: int) -> bytes:
         raise Problem("too_large", most=most)
     request.max_content_length = most + 1  # a stream without a length is cut there, silently
     try:
-        with waiting_for_body():
-            octets = request.get_data(cache=False)
+        octets = request.get_data(cache=False)
     except (ClientDisconnected, ParseException) as error:
         raise _cut() from error
     if len(octets) > most:

@@ -6,13 +6,13 @@ from typing import Any, get_args
 from flask import Response
 from marshmallow import Schema, fields, validate
 
+from ledger.ambient.turns import turns
 from ledger.api import access, schemas
 from ledger.api.accounts import readable_account
 from ledger.api.cursors import Page
 from ledger.api.edge import Routes, json_response, takes_query
 from ledger.api.fields import Id, Matching, Some, Time, Whole
 from ledger.api.served import served
-from ledger.api.turns import waiting
 from ledger.core.accounts import MovementKind
 from ledger.core.words import MOST
 from ledger.service import books
@@ -151,7 +151,7 @@ def show_totals(asked: dict[str, Any], ledger: str) -> Response:
     """How many movements there are, and what they sum to, by month, kind or class, for administrators and auditors."""
     one = served(ledger)
     access.overseer(one)
-    with waiting():  # it may look at every movement there is
+    with turns.given_away():  # it may look at every movement there is
         found = books.total_movements(one.store, one.ledger_id, _filter(asked), asked.get("by", ()))
     return json_response(found)
 

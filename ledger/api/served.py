@@ -6,8 +6,8 @@ from concurrent.futures import Future
 
 from flask import current_app
 
+from ledger.ambient.turns import turns
 from ledger.api.problems import Problem
-from ledger.api.turns import result
 from ledger.followers.news import News
 from ledger.intake.submission import Prepared
 from ledger.log.policy import Policy
@@ -100,7 +100,7 @@ class Served:
 def answer_of(future: "Future[Logged]") -> Logged:
     """The outcome of a queued instruction; raises Unavailable where it is unknown."""
     try:
-        return result(future, ANSWER_S)
+        return turns.result(future, ANSWER_S)
     except TimeoutError as error:
         raise Unavailable("no answer yet") from error
 

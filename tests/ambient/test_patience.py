@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from ledger.ambient.patience import PatientSocket, PatientWorker, TooSlow
 from ledger.api.child import Child
 from ledger.api.serving import Server
 from tests.api.test_serving import House, house, serving
+from tests.processes import children
 
 __all__ = ["house"]  # the fixture
 
@@ -96,3 +98,33 @@ def test_what_is_no_http_is_answered_and_not_logged(house: House) -> None:
         assert running.process.stderr is not None
         said = running.process.stderr.read()
     assert "secret" not in said.lower() and "127.0.0.1" not in said
+
+
+def test_whoever_does_not_close_its_end_keeps_nobody_waiting(house: House) -> None:
+    """Of a connection that ends, the last octets are waited for; not by the thread that all others wait for."""
+    with serving(house) as running, ExitStack() as stack:
+        address = (str(running.parts.hostname), running.parts.port or 0)
+        for _ in range(5):
+            one = stack.enter_context(socket.create_connection(address, timeout=10))
+            one.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert b" 200 " in one.recv(8192)
+        began = time.monotonic()
+        assert running.request("GET", "/health/live")[0] == 200
+        assert time.monotonic() - began < 5
+
+
+def test_whoever_says_nothing_has_no_thread(house: House) -> None:
+    with serving(house) as running, ExitStack() as stack:
+        address = (str(running.parts.hostname), running.parts.port or 0)
+        silent = [stack.enter_context(socket.create_connection(address, timeout=30)) for _ in range(400)]
+        assert running.request("GET", "/health/live")[0] == 200
+        assert threads_of(running.process.pid) < 100
+        late = silent[-1]
+        late.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b" 200 " in late.recv(8192)
+        assert running.stop() == 0
+
+
+def threads_of(pid: int) -> int:
+    """The threads of the processes below this one."""
+    return sum(len(list(Path(f"/proc/{child}/task").iterdir())) for child in children(pid))

@@ -1,13 +1,15 @@
 """All movements of a ledger and their totals over HTTP: pages, cursors, what is refused."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Semaphore
 from typing import Any
 
 import pytest
+from werkzeug.test import TestResponse
 
+from ledger.ambient.turns import RUNNING, turns
 from ledger.api.movements import AnyMovement
-from ledger.api.turns import RUNNING
 from ledger.core.transfers import Leg
 from ledger.core.words import AccountId
 from ledger.service import books
@@ -144,11 +146,20 @@ def test_nobody_waits_for_totals(desk: Desk, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(books, "total_movements", slow)
     with ThreadPoolExecutor(RUNNING) as pool:
-        totals = [pool.submit(lambda: desk.app.test_client().get(f"{BASE}/movements/totals", headers={
+        totals = [pool.submit(in_its_turn, lambda: desk.app.test_client().get(f"{BASE}/movements/totals", headers={
             "Authorization": f"Bearer {token}"})) for _ in range(RUNNING)]  # fmt: skip
         try:
             assert all(asked.acquire(timeout=30) for _ in totals)
-            assert desk.get("/solana/checkpoint").status_code == 200
+            assert in_its_turn(lambda: desk.get("/solana/checkpoint")).status_code == 200
         finally:
             go_on.set()
         assert [one.result().json["count"] for one in totals] == [11] * RUNNING  # type: ignore[index]
+
+
+def in_its_turn(answer: Callable[[], TestResponse]) -> TestResponse:
+    """Answer as a server's thread does."""
+    free = Event()
+    turns.ask(free.set)
+    assert free.wait(30)
+    with turns.taken():
+        return answer()
