@@ -6,8 +6,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from itertools import product
 from multiprocessing import get_context, parent_process
 from multiprocessing.context import ForkServerContext
+from types import NoneType
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from sqlalchemy.engine import Connection
@@ -28,6 +30,11 @@ from ledger.store.rows import Rows, rows_of
 
 SMALL = 400  # entries: of a smaller log the pool costs more than it brings
 NULLABLE = ("note", "legs")
+# The types that the columns of an entry may have together.
+TYPES = frozenset(
+    product(*((type_, NoneType) if name in NULLABLE else (type_,)
+              for name, type_ in zip(EntryRow._fields, ENTRY_TYPES, strict=True)))
+)  # fmt: skip
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -96,6 +103,13 @@ def cores() -> int:
     return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
+def _mistyped(row: EntryRow) -> Fault:
+    found = zip(EntryRow._fields, row, ENTRY_TYPES, strict=True)
+    name, type_ = next((name, type_) for name, value, type_ in found
+                       if type(value) is not type_ and not (value is None and name in NULLABLE))  # fmt: skip
+    return at_entry(row.log_index, f"its {name} is of another type than {type_.__name__}")
+
+
 class Ahead:
     """Reads the log of one ledger from its first entry on."""
 
@@ -162,9 +176,8 @@ class Ahead:
     def _misplaced(self, row: EntryRow) -> Fault | None:
         if row.log_index != self._next:
             return at_entry(self._next, "is missing")
-        for name, value, type_ in zip(EntryRow._fields, row, ENTRY_TYPES, strict=True):
-            if type(value) is not type_ and not (value is None and name in NULLABLE):
-                return at_entry(row.log_index, f"its {name} is of another type than {type_.__name__}")
+        if tuple(map(type, row)) not in TYPES:
+            return _mistyped(row)
         if row.time < self._time:
             return at_entry(row.log_index, "its time lies before that of the entry before it")
         return None

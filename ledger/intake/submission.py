@@ -125,9 +125,8 @@ def _read_salted(
     sent: instruction.Submission, asked: Any, without_texts: bool
 ) -> tuple[Any, bytes | None, tuple[tuple[str, bytes], ...]]:
     """The legs put into the form, and the free texts by field; the lines must be exactly those that the text names."""
-    fields = [(name, asked[place]) for name, place in FORMS[sent.kind].texts() if asked[place] is not None]
-    if without_texts:
-        fields = []
+    texts_of = () if without_texts else FORMS[sent.kind].texts()
+    fields = [(name, asked[place]) for name, place in texts_of if asked[place] is not None]
     count = asked.legs.number if sent.kind in LEGS else 0
     if len(sent.salted) != count + len(fields):
         raise Malformed(f"salted lines: {count + len(fields)} are named by the text, {len(sent.salted)} came with it")

@@ -34,11 +34,11 @@ SUBMISSION_MOST = 20 * 1024 * 1024  # octets
 SIGNATURES_MOST = 16
 SALTED_MOST = 4096 + 4  # lines: legs, and the free texts that an instruction can have
 SIGNATURE = 64  # octets
-# What most submissions are: a text, one signature line of a holder of this ledger, and no salted line. A signature and
-# its key ID are 68 octets, so that of the last character of their base64 two bits are zero.
+# What most submissions are: a text, signature lines of holders of this ledger, and no salted line. A signature and its
+# key ID are 68 octets, so that of the last character of their base64 two bits are zero.
 _PLAIN = re.compile(
     rb"comarca/instruction@v1 ([a-z][a-z_]{0,31})\n([a-z0-9.:/-]+)\n(\{[ -\x7f]*)\n\n"
-    rb"\xe2\x80\x94 (\2/[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}) ([A-Za-z0-9+/]{90}[AEIMQUYcgkosw048]=)\n"
+    rb"((?:\xe2\x80\x94 \2/[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15} [A-Za-z0-9+/]{90}[AEIMQUYcgkosw048]=\n)+)"
 )
 SIGNATURE_LINE = b"\n\xe2\x80\x94 "  # how a signature line begins, after the end of the one above
 
@@ -107,11 +107,18 @@ def _parse_plain(octets: bytes) -> Submission | None:
     found = _PLAIN.fullmatch(octets)
     if found is None or len(octets) > NOTE_MOST:
         return None
-    kind, origin, name = found[1].decode(), found[2].decode(), found[4].decode()
+    kind, origin = found[1].decode(), found[2].decode()
     _check_origin(origin)
-    signed = a2b_base64(found[5])
-    line = SignatureLine(name, signed[:4], signed[4:])
-    return Submission(octets, octets[: found.end(3) + 1], kind, origin, found[3], (line,), ())
+    lines = found[4].split(b"\n")[:-1]
+    _check_order(lines)
+    signatures = tuple([_plain_line(line) for line in lines])
+    _check_keys(signatures)
+    return Submission(octets, octets[: found.end(3) + 1], kind, origin, found[3], signatures, ())
+
+
+def _plain_line(line: bytes) -> SignatureLine:
+    signed = a2b_base64(line[1 - _SIGNED :])
+    return SignatureLine(line[_DASH:-_SIGNED].decode(), signed[:4], signed[4:])
 
 
 def parse_any(octets: bytes) -> Submission:
@@ -204,14 +211,22 @@ def _submission(parts: list[bytes], kind: str, origin: str, object: bytes, lines
 
 def _signatures(octets: bytes, origin: str) -> tuple[SignatureLine, ...]:
     lines = octets.split(b"\n")
+    _check_order(lines)
+    parsed = tuple([_plain_signature(line, origin) or _signature(line.decode(), origin) for line in lines])
+    _check_keys(parsed)
+    return parsed
+
+
+def _check_order(lines: Sequence[bytes]) -> None:
     if len(lines) > SIGNATURES_MOST:
         raise Malformed(f"{len(lines)} signature lines, where {SIGNATURES_MOST} are the most")
     if any(first >= second for first, second in pairwise(lines)):
         raise Malformed("signature lines ascend as octets, and none is there twice")
-    parsed = tuple([_plain_signature(line, origin) or _signature(line.decode(), origin) for line in lines])
-    if len(parsed) > 1 and len({(line.name, line.key_id) for line in parsed}) != len(parsed):
+
+
+def _check_keys(lines: Sequence[SignatureLine]) -> None:
+    if len(lines) > 1 and len({(line.name, line.key_id) for line in lines}) != len(lines):
         raise Malformed("two signature lines of one key")
-    return parsed
 
 
 DASH = notes.DASH.encode()

@@ -107,6 +107,8 @@ def test_the_short_way_takes_nothing_that_the_long_one_refuses() -> None:
     text = TEXT.replace(b"3430", b"3" * instruction.NOTE_MOST)
     long = note_of([line_of(text=text)], text)
     assert parsed(instruction.parse, long) == parsed(instruction.parse_any, long)
+    for note in (note_of(lines_of(17)), note_of([*lines_of(2), line_of()]), note_of([line_of(), line_of()])):
+        assert parsed(instruction.parse, note) == parsed(instruction.parse_any, note)
     for n in range(len(NOTE) + 1):
         for octet in (b"", b"\n", b"\x7f", b"\x80", b" ", b"/", b"0", b"=", b"B", b"\xe2\x80\x94"):
             for changed in (NOTE[:n] + octet + NOTE[n:], NOTE[:n] + octet + NOTE[n + 1 :]):
