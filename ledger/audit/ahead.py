@@ -76,8 +76,8 @@ def workers(processes: int | None, size: int) -> Iterator[ProcessPoolExecutor | 
 
 
 def processes_ready() -> ForkServerContext:
-    """Where a pool has its processes from: one that has imported what they need, so that not each of them does; of a
-    short log that would be a third of the time."""
+    """Where a pool has its processes from: one that has imported what they need, so that not each of them spends half
+    a second on it."""
     context = get_context("forkserver")
     context.set_forkserver_preload([examine_all.__module__])
     return context

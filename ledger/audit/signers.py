@@ -51,14 +51,14 @@ class Signers:
     def publics(self, rows: Iterable[EntryRow]) -> dict[bytes, list[bytes]]:
         """The keys of those who signed these entries, which have been expected."""
         holders = {holder for row in rows for holder in signer_ids(row)}
+        if len(self._remembered) > REMEMBERED:
+            self._remembered = {}
         self._remember([holder for holder in holders if holder not in self._remembered])
         more = [keys for keys in self._unsettled if keys]
         return {holder: self._remembered[holder] + [key for keys in more for key in keys.get(holder, ())]
                 for holder in holders}  # fmt: skip
 
     def _remember(self, holders: Sequence[bytes]) -> None:
-        if len(self._remembered) > REMEMBERED:
-            self._remembered = {}
         if not holders:
             return
         self._remembered |= {holder: [] for holder in holders}

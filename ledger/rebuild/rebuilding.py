@@ -47,14 +47,14 @@ def _replay(connection: Connection, head: Head) -> Iterator[int]:
     """Fill the projections of one ledger; the number of entries of each chunk."""
     replay = Replay(rows_of(connection, head.ledger_id))
     for entries in read_happened(connection, head.ledger_id, 0, head.size):
-        with _said(entries):
+        with _saying_where(entries):
             replay.add(entries)
         yield len(entries)
     replay.save()
 
 
 @contextmanager
-def _said(entries: list[Happened]) -> Iterator[None]:
+def _saying_where(entries: list[Happened]) -> Iterator[None]:
     """Where a replay stops, and what to do about it."""
     try:
         yield

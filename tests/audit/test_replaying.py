@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ledger.audit import again, ahead
+from ledger.audit import again, ahead, signers
 from ledger.audit.auditing import Passed, audit
 from ledger.audit.fault import Fault
 from ledger.core import machine
@@ -30,9 +30,10 @@ from tests.territory import seed
 def test_an_honest_ledger_passes_in_chunks_of_any_size(lived_anywhere: Lived, monkeypatch: pytest.MonkeyPatch) -> None:
     lived_anywhere.keep_checkpoint()
     head = lived_anywhere.door.head()
-    for chunk, held in ((1, 0), (3, 60), (3, 10_000), (1000, 10_000)):
+    for chunk, held, remembered in ((1, 0, 0), (3, 60, 1), (3, 10_000, 2), (1000, 10_000, 20_000)):
         monkeypatch.setattr(replay, "CHUNK", chunk)
         monkeypatch.setattr(again, "HELD", held)
+        monkeypatch.setattr(signers, "REMEMBERED", remembered)
         passed, told = audited(lived_anywhere)
         assert passed == (head.size, head.root, head.time, head.size, lived_anywhere.checkpoint())
         assert told[-1] == (head.size, head.size) and len(told) == -(-head.size // chunk)
