@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
+import orjson
 from flask import Flask, Response, current_app, request
 from flask_smorest import Blueprint
 from gunicorn.http.errors import ParseException
@@ -88,7 +89,11 @@ def public(response: Response) -> Response:
 
 def json_response(body: Any, status: int = 200) -> Response:
     """A JSON response made of plain values."""
-    return Response(json.dumps(body), status, content_type=JSON)
+    try:
+        octets = orjson.dumps(body)
+    except orjson.JSONEncodeError:  # a sum beyond 64 bits, half of a surrogate pair: it has no word for them
+        octets = json.dumps(body).encode()
+    return Response(octets, status, content_type=JSON)
 
 
 def register(app: Flask) -> None:

@@ -92,7 +92,7 @@ def another_path(octets: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "garble", [another_root, another_path, replace(b"time 1", b"time 2"), replace(b'"log_index": 4', b'"log_index": 3'),
+    "garble", [another_root, another_path, replace(b"time 1", b"time 2"), replace(b'"log_index":4', b'"log_index":3'),
                replace(b'\\"amount\\":700', b'\\"amount\\":100')],
     ids=["root", "path", "entry", "place", "note"],
 )  # fmt: skip

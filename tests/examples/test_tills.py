@@ -60,7 +60,7 @@ def test_what_was_open_is_settled_at_the_next_start(programs: Programs, till: st
 
     def garbled(passing: Passing) -> Answer:
         status, headers, octets = passing.pass_on()
-        return status, headers, octets.replace(b'"log_index": 4', b'"log_index": 3')
+        return status, headers, octets.replace(b'"log_index":4', b'"log_index":3')
 
     programs.street.spoils += [("POST /v1/ledgers/solana/instructions", garbled),
                                ("GET /v1/ledgers/solana/instructions/", garbled)]  # fmt: skip
