@@ -28,7 +28,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 
-from ledger.ambient import output
+from ledger.ambient import collector, output
 from ledger.ambient.clock import ClockGuard
 from ledger.ambient.patience import GracefulArbiter, PatientWorker, address_of, run
 from ledger.ambient.settings import Settings
@@ -251,7 +251,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             print(f"comarca: {error}", file=sys.stderr, flush=True)
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
         rate = Rate(self._settings.rate, self._settings.burst)
-        return create_app(self._opened.ledgers, self._settings.streams, rate, self._settings.proxies)
+        app = create_app(self._opened.ledgers, self._settings.streams, rate, self._settings.proxies)
+        collector.seldom()
+        return app
 
     def _ready(self, worker: Any) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent passes it on
