@@ -1,6 +1,6 @@
 """Lines between the process that talks and the one that writes: in order, each its own outcome, none left waiting."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Listener
 from pathlib import Path
 
@@ -11,10 +11,11 @@ from ledger.intake.submission import Prepared
 from ledger.log import checkpoint
 from ledger.sequencer import lines
 from ledger.sequencer.lines import Line, Lines, listen
-from ledger.sequencer.sequencer import Sequencer
+from ledger.sequencer.sequencer import Logged, Sequencer
 from ledger.service.door import Accepted, ClockTrouble
 from ledger.store.errors import Unavailable
-from ledger.store.log import Head
+from ledger.store.log import Head, leaf_hashes
+from ledger.store.rows import rows_of
 from tests.territory import TerritoryOfTests
 
 WAIT_S = 20
@@ -117,3 +118,34 @@ def test_whoever_does_not_answer_is_said_to_be_stuck(
         futures[0].result(WAIT_S)
     line.close()
     silent.close()
+
+
+def test_outcomes_are_finished_together_and_leaves_learnt_before(office: Office) -> None:
+    line, learnt, together = Line(office.path, "solana"), [], []
+
+    def finish(logged: Sequence[tuple[Prepared, Logged]]) -> list[bytes]:
+        assert learnt
+        together.append(len(logged))
+        return [item.instruction.id for item, _ in logged]
+
+    line.learn, line.finish = lambda first, leaves: learnt.append((first, list(leaves))), finish
+    size, items = office.territory.door.head().size, [office.payment(n) for n in (1, 10**9, 2)]
+    assert [one.result(WAIT_S) for one in line.put(items)] == [item.instruction.id for item in items]
+    assert together == [3]
+    ((first, leaves),) = [one for one in learnt if one[1]]
+    with office.territory.store.read() as connection:
+        assert (first, leaves) == (size, leaf_hashes(rows_of(connection, office.territory.ledger_id), size, size + 2))
+    line.close()
+
+
+def test_whoever_waits_gets_the_outcome_where_nothing_can_be_made_of_it(office: Office) -> None:
+    line = Line(office.path, "solana")
+
+    def fail(logged: Sequence[tuple[Prepared, Logged]]) -> list[bytes]:
+        raise ValueError("a defect")
+
+    line.finish = fail
+    for _ in range(2):
+        (future,) = line.put([office.payment(1)])
+        assert isinstance(future.result(WAIT_S).outcome, Accepted)
+    line.close()

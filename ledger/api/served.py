@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from typing import Any
 
 from flask import current_app
 
 from ledger.ambient.turns import turns
+from ledger.api.answering import Answered, Answering
 from ledger.api.problems import Problem
 from ledger.followers.news import News
 from ledger.intake.submission import Prepared
@@ -48,8 +50,9 @@ class Served:
         self.news = News(store, head.ledger_id, lambda: self.checkpoint()[0])
         self.streams: Counter[bytes] = Counter()  # open now, by holder
         self.receipts = Receipts(store, head.ledger_id, self.door.lookups.keys)
+        self._answering = Answering(self.receipts)
         if isinstance(self._writer, Line):
-            self._writer.learn = self.receipts.nodes.learn
+            self._writer.learn, self._writer.finish = self.receipts.nodes.learn, self._answering.of
         self._closed = False
         self._policy = policy
 
@@ -64,9 +67,14 @@ class Served:
         if isinstance(self._writer, Sequencer):
             self._writer.watch = watch
 
-    def put(self, items: Sequence[Prepared]) -> list["Future[Logged]"]:
-        """Queue verified instructions in this order."""
-        return self._writer.put(items)
+    def answers(self, items: Sequence[Prepared]) -> list[Answered]:
+        """Queue verified instructions in this order, and wait for what each comes to. Raises Unavailable where none was
+        queued."""
+        found: list[Any] = [_outcome(future) for future in self._writer.put(items)]
+        left = [n for n, outcome in enumerate(found) if isinstance(outcome, Logged)]  # no line has answered these
+        for n, answer in zip(left, self._answering.of([(items[n], found[n]) for n in left]), strict=True):
+            found[n] = answer
+        return found
 
     def checkpoint(self) -> tuple[int, bytes]:
         """Size and note of the latest checkpoint, ours or another process's; raises Unavailable before the first."""
@@ -97,12 +105,14 @@ class Served:
         return self._trouble(head.time)
 
 
-def answer_of(future: "Future[Logged]") -> Logged:
-    """The outcome of a queued instruction; raises Unavailable where it is unknown."""
+def _outcome(future: "Future[Any]") -> "Logged | Answered":
+    """The outcome of a queued instruction, or its answer where that was made with it."""
     try:
-        return turns.result(future, ANSWER_S)
-    except TimeoutError as error:
-        raise Unavailable("no answer yet") from error
+        return turns.result(future, ANSWER_S)  # type: ignore[no-any-return]
+    except TimeoutError:
+        return Unavailable("no answer yet")
+    except Unavailable as error:
+        return error
 
 
 def all_served() -> Iterable[Served]:

@@ -7,6 +7,7 @@ stands in a folder that nobody else can enter, and no octet of a client's is eve
 """
 
 import itertools
+import logging
 import os
 import pickle
 import queue
@@ -25,9 +26,12 @@ from ledger.intake.submission import Prepared
 from ledger.sequencer.sequencer import Logged, Sequencer, Told
 from ledger.store.errors import Unavailable
 
+logger = logging.getLogger(__name__)
+
 BACKLOG = 64  # lines that wait to be answered
 SILENT_S = 3.0  # without an answer, after which the process that writes is taken for stuck
 END = None
+Finish = Callable[[Sequence[tuple[Prepared, Logged]]], Sequence[Any]]  # what callers get of a batch's outcomes
 Learn = Callable[[int, Sequence[bytes]], None]  # told the leaf hashes of new entries, from a log index on
 Answered = list[tuple[int, "Logged | Exception"]]  # number on the line, outcome
 
@@ -44,12 +48,13 @@ class Line:
         self._path, self._ledger = path, ledger
         self._lock = threading.Lock()
         self._numbers = itertools.count()
-        self._waiting: dict[int, Future[Logged]] = {}
+        self._waiting: dict[int, tuple[Prepared, Future[Any]]] = {}
         self._link: Connection[Any, Any] | None = None
         self.latest: bytes | None = None
         self._trouble: str | None = None
         self._heard = threading.Event()
         self.learn: Learn = unlearned
+        self.finish: Finish = unfinished
 
     @property
     def trouble(self) -> str | None:
@@ -70,12 +75,13 @@ class Line:
             return str(error)
         return self._trouble if self._heard.wait(SILENT_S) else "the process that writes does not answer"
 
-    def put(self, items: Sequence[Prepared]) -> list["Future[Logged]"]:
-        """Queue items in this order; one future each. A future raises Unavailable where the outcome is unknown."""
+    def put(self, items: Sequence[Prepared]) -> list["Future[Any]"]:
+        """Queue items in this order; one future each, of what `finish` makes of its outcome, which raises Unavailable
+        where that is unknown."""
         if not items:
             return []
-        numbered = [(next(self._numbers), item, Future[Logged]()) for item in items]
-        self._waiting.update((number, future) for number, _, future in numbered)
+        numbered = [(next(self._numbers), item, Future[Any]()) for item in items]
+        self._waiting.update((number, (item, future)) for number, item, future in numbered)
         try:
             self._send([(number, item) for number, item, _ in numbered])
         except Unavailable:
@@ -117,17 +123,25 @@ class Line:
                 self.latest, self._trouble = told.latest, told.trouble
                 self._heard.set()
                 self.learn(told.first, told.leaves)
-                for number, outcome in answered:
-                    self._answer(number, outcome)
+                self._answer(answered)
         except (OSError, EOFError):
             self._end(link)
 
-    def _answer(self, number: int, outcome: "Logged | Exception") -> None:
-        future = self._waiting.pop(number)
-        if isinstance(outcome, Exception):
-            future.set_exception(outcome)
-        else:
-            future.set_result(outcome)
+    def _answer(self, answered: Answered) -> None:
+        waiting = [(*self._waiting.pop(number), outcome) for number, outcome in answered]
+        finished = iter(self._finished([(item, one) for item, _, one in waiting if isinstance(one, Logged)]))
+        for _, future, outcome in waiting:
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+            else:
+                future.set_result(next(finished))
+
+    def _finished(self, logged: Sequence[tuple[Prepared, Logged]]) -> Sequence[Any]:
+        try:
+            return self.finish(logged) if logged else []
+        except Exception:  # this thread must live; whoever waits gets the outcome as it is
+            logger.exception("outcomes could not be finished")
+            return unfinished(logged)
 
     def _end(self, link: "Connection[Any, Any]") -> None:
         """The line is cut: nobody here knows what became of what was handed over."""
@@ -135,8 +149,12 @@ class Line:
             link.close()
             self._link = None
             left = list(self._waiting)
-        for number in left:
-            self._answer(number, Unavailable("the process that writes has ended before it answered"))
+        self._answer([(number, Unavailable("the process that writes has ended before it answered")) for number in left])
+
+
+def unfinished(logged: Sequence[tuple[Prepared, Logged]]) -> Sequence[Any]:
+    """Outcomes as they are."""
+    return [outcome for _, outcome in logged]
 
 
 def unlearned(first: int, leaves: Sequence[bytes]) -> None:

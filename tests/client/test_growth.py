@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ledger.api import answering
 from ledger.client.member import LogBroken, LogForked, LogShrunk, Member, MemoryFileError, NotProved, Payment
 from ledger.core.offices import SetOperator
 from ledger.log import base64s, checkpoint, consistency, cosignature, keys, merkle, policy
@@ -229,16 +230,18 @@ def test_the_operator_s_new_key_is_learned_from_a_receipt(street: Street, monkey
     served, territory = street.upstreams[-1].served, street.territory
     change = territory.draft("set_operator", SetOperator(public("operator 2"), 0)).signed(territory.administrators[:2])
     item: Any = served.door.verify(change)
-    changed: Any = served.put([item])[0].result(60).outcome
+    (changed,) = served.answers([item])
+    assert isinstance(changed, answering.Answer)
+    since = changed.receipt["entry"]["log_index"]
 
     def sign(head: Head) -> bytes:
-        key = "operator 2" if head.size > changed.log_index else "operator"
+        key = "operator 2" if head.size > since else "operator"
         return checkpoint.sign(seed(key), head.origin, head.size, head.root or b"")
 
     monkeypatch.setattr("tests.client.street.sign", sign)
     street.restart()
     receipt = bakery.pay(mill, 2)
-    assert receipt.shown.operator == (changed.log_index, public("operator 2"))
+    assert receipt.shown.operator == (since, public("operator 2"))
     assert checkpoint.verify(bakery.visit().checkpoint, territory.origin, public("operator 2")).size == 7
     other = street.member(2)
     with pytest.raises(NotProved):
