@@ -22,7 +22,7 @@ from ledger.signer.signer import Signer
 from ledger.store.database import Store
 from tests.territory import Clock, TerritoryOfTests
 
-MEMBERS, THREADS = 500, 16  # of each ledger; of each process
+MEMBERS = 500  # of each ledger
 
 
 class Community(TerritoryOfTests):
@@ -81,7 +81,7 @@ def served(
 @contextmanager
 def server(url: str, state: Path, processes: int = 1, policy: str = "") -> Iterator[str]:
     """Serve all ledgers of a database; the server's address. The signer of each has a state of its own, STATE-NAME."""
-    arguments = [url, str(state), str(processes), str(THREADS), policy]
+    arguments = [url, str(state), str(processes), policy]
     command = [sys.executable, "-m", "benchmarks.http_server", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

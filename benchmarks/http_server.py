@@ -1,5 +1,5 @@
 """A real server for the benchmarks, as a process of its own: `python -m benchmarks.http_server URL STATE PROCESSES
-THREADS [POLICY]`.
+[POLICY]`.
 
 Beside the product's routes it has one that does nothing, the floor: it reads the body and answers a short JSON, through
 the same server and the same stack.
@@ -37,11 +37,11 @@ def with_floor(ledgers: Iterable[Served], *limits: Any) -> Flask:
     return app
 
 
-def main(url: str, state: str, processes: str, threads: str, policy: str = "") -> int:
+def main(url: str, state: str, processes: str, policy: str = "") -> int:
     """Serve the territory of tests until a signal; with a policy, its witnesses are asked."""
     vars(serving)["create_app"] = with_floor
     most = 1_000_000  # nobody is limited here
-    settings = Settings(url=url, port=0, processes=int(processes), threads=int(threads), rate=most, burst=most,
+    settings = Settings(url=url, port=0, processes=int(processes), rate=most, burst=most,
                         witness_policy=Path(policy) if policy else None)  # fmt: skip
     signers = {
         name: Signer([seed("operator")], origin, Path(f"{state}-{name}")) for name, origin in ledgers_of(url).items()

@@ -18,7 +18,7 @@ from ledger.store.database import Store
 @kept_option("--host", help="Address to listen at.")
 @kept_option("--port", type=click.IntRange(0, 65_535), help="Port; 0 takes a free one.")
 @kept_option("--processes", type=click.IntRange(1, 64), help="Processes that talk with clients; one more writes.")
-@kept_option("--threads", type=click.IntRange(1, 1024), help="Threads of each process.")
+@kept_option("--connections", type=click.IntRange(10, 10_000), help="Connections of each process, at the same time.")
 @kept_option("--witness-policy", type=READABLE, help="Policy (C2SP tlog-policy) whose witnesses are asked to cosign.")
 @with_options(WRITES)
 @pass_session

@@ -57,7 +57,7 @@ class Session:
     def of_flags(cls, given: Mapping[str, Any], who: str) -> "Session":
         """The session of a command line; `who` is the command's name. Raises SettingsError."""
         flags = {name: given.get(name) for name in ("url", "ledger", "server", "password_file", "host", "port",
-                                                    "processes", "threads", "keyring", "operator_key",
+                                                    "processes", "connections", "keyring", "operator_key",
                                                     "witness_policy")}  # fmt: skip
         settings = read_settings(flags, file=given.get("config"))
         return cls(settings, who, bool(given.get("json")), bool(given.get("clock_is_right")),

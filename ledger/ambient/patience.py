@@ -7,21 +7,29 @@ come, and go, at a pace, with some seconds of grace.
 
 import errno
 import os
+import resource
 import selectors
+import socket
 import sys
 import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gthread import ThreadWorker
 
 from ledger.ambient.turns import turns
 
 GRACE_S = 15.0  # seconds that a client may be behind the pace
 PACE = 8192  # octets a second
+ENDING_S = 2.0  # that a client has to close its end
+DRAINED = 65_536  # octets read at once of what nobody wants any more
+SPARE = 10  # threads beyond those that can be needed; and files beside those of connections:
+FILES = 500
 
 
 class TooSlow(ConnectionResetError, TimeoutError):
@@ -68,6 +76,11 @@ class PatientSocket:
         self._until = min(self._until + len(octets) / PACE, time.monotonic() + GRACE_S)
         return octets
 
+    def recv_now(self, size: int) -> bytes:
+        """What is there; raises BlockingIOError where nothing is."""
+        octets: bytes = self._sock.recv(size)
+        return octets
+
     def sendall(self, octets: bytes, *flags: int) -> None:
         """As a socket's."""
         try:
@@ -93,7 +106,16 @@ class PatientSocket:
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """A worker whose clients' sockets are patient ones, and whose requests have a thread when it is their turn."""
+    """A worker whose clients' sockets are patient ones. A request gets a thread when it is its turn, and there is one
+    for each connection: nobody has a turn and no thread, and slow clients take none from others."""
+
+    def __init__(self, *arguments: Any, **named: Any):
+        super().__init__(*arguments, **named)
+        self._ending: deque[Any] = deque()  # connections whose other end is still to be closed
+
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        """Threads are made as they are needed."""
+        return ThreadPoolExecutor(self.worker_connections + SPARE)
 
     def enqueue_req(self, conn: Any) -> None:
         """Hand a connection that has something to read to a thread; one that has said nothing yet is watched."""
@@ -117,19 +139,49 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         with turns.taken():
             return super().handle(conn)
 
-    def _close(self, conn: Any, graceful: bool = False) -> None:
-        """Close a connection. To do it gracefully takes as long as the client likes, up to two seconds: not in the
-        thread that all others wait for."""
-        if graceful:
-            self.tpool.submit(TConn.close, conn, graceful)
-        else:
-            TConn.close(conn)
-
     def _cap_keepalive(self, deadline: float) -> None:
         """When the worker stops, who has said nothing yet is not waited for any longer than who was answered."""
         super()._cap_keepalive(deadline)
         for conn in self.pending_conns:
             conn.timeout = min(conn.timeout, deadline)
+
+    # --- the end of a connection (RFC 9112 section 9.6): what the client still sends is read, or its system would throw
+    # away the last answer. gunicorn waits for that in the thread that all others wait for; here it is watched.
+
+    def _close(self, conn: Any, graceful: bool = False) -> None:
+        try:
+            if not graceful:
+                raise OSError
+            conn.sock.shutdown(socket.SHUT_WR)
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._drain, conn))
+        except (OSError, ValueError, KeyError):
+            conn.sock.close()
+            return
+        conn.timeout = time.monotonic() + ENDING_S
+        self._ending.append(conn)
+        self.nr_conns += 1
+
+    def _drain(self, conn: Any, sock: Any) -> None:
+        try:
+            more = sock.recv_now(DRAINED)
+        except BlockingIOError:
+            return
+        except OSError:
+            more = b""
+        if not more:
+            self._ending.remove(conn)
+            self._end(conn)
+
+    def _end(self, conn: Any) -> None:
+        self.poller.unregister(conn.sock)
+        self.nr_conns -= 1
+        conn.sock.close()
+
+    def murder_pending(self) -> None:
+        """Close what has had its time."""
+        super().murder_pending()
+        while self._ending and self._ending[0].timeout <= time.monotonic():
+            self._end(self._ending.popleft())
 
 
 class GracefulArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
@@ -143,6 +195,16 @@ class GracefulArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         """Reloading, growing and re-executing would have two generations write at once."""
 
     handle_hup = handle_ttin = handle_ttou = handle_usr2 = _ignore
+
+
+def room_for(connections: int) -> None:
+    """Let this process and those it forks have as many open files as so many connections need, as far as the system's
+    own limit for it goes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + FILES
+    if soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def run(server: BaseApplication, arbiter: type[GracefulArbiter] = GracefulArbiter) -> int:

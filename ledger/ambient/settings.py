@@ -42,7 +42,7 @@ class Settings:
     keyring: Path = Path("keyring.json")
     password_file: Path | None = None
     server: str | None = None
-    threads: int = 16
+    connections: int = 1000
     streams: int = 160
     rate: int = 50
     burst: int = 2000
@@ -69,7 +69,7 @@ class Settings:
 NAMES = tuple(f.name for f in fields(Settings) if f.name != "sources")
 WHOLE = {
     "port": (0, 65_535),
-    "threads": (1, 1000),
+    "connections": (10, 10_000),
     "streams": (0, 10_000),
     "processes": (1, 100),
     "rate": (1, 1_000_000),

@@ -30,7 +30,7 @@ from gunicorn.errors import HaltServer
 
 from ledger.ambient import collector, output
 from ledger.ambient.clock import ClockGuard
-from ledger.ambient.patience import GracefulArbiter, PatientWorker, address_of, run
+from ledger.ambient.patience import GracefulArbiter, PatientWorker, address_of, room_for, run
 from ledger.ambient.settings import Settings
 from ledger.api import metrics
 from ledger.api.application import create_app
@@ -57,7 +57,6 @@ WRITER_STOP_S = 2  # after that, for what was handed over before
 LINE = "line"  # the socket of the process that writes, in a folder of the server's user alone
 SILENT_S = 60  # seconds without a sign of life after which a worker is ended
 KEEPALIVE_S = 15
-CONNECTIONS = 1000  # open at once, of each worker
 
 
 def serve(
@@ -76,6 +75,7 @@ def serve(
     file = sqlite_file(parse_url(settings.url))
     check(settings, signers)
     output.to_stderr(settings.log)
+    room_for(settings.connections)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="comarca-")))
         os.environ[metrics.FOLDER] = str(_made(folder / "metrics"))
@@ -228,9 +228,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         chosen = {
             "bind": f"{host}:{self._settings.port}",
             "workers": self._settings.processes,
-            "threads": self._settings.threads + self._settings.streams,  # an open stream keeps one for itself
             "worker_class": PatientWorker,
-            "worker_connections": max(CONNECTIONS, 2 * (self._settings.threads + self._settings.streams)),
+            "worker_connections": self._settings.connections,
             "timeout": SILENT_S,
             "graceful_timeout": STOP_S,
             "keepalive": KEEPALIVE_S,

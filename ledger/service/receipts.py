@@ -7,7 +7,7 @@ made just now costs no statement, and a few hashes.
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
@@ -130,8 +130,10 @@ class _Gathered:
 
     def __init__(self, receipts: Receipts, size: int):
         self._receipts, self._ledger_id, self._size = receipts, receipts.ledger_id, size
-        self._tree = receipts.tree(size)
+        self._tree, self._node = receipts.tree(size), receipts.nodes.or_read(self._read_node)
         self._opened = ExitStack()
+        self._reading: Connection | None = None
+        self._stored_nodes: merkle.Node | None = None
 
     def __enter__(self) -> "_Gathered":
         return self
@@ -139,22 +141,20 @@ class _Gathered:
     def __exit__(self, *_: object) -> None:
         self._opened.close()
 
-    @cached_property
+    @property
     def _connection(self) -> Connection:
-        return self._opened.enter_context(self._receipts.store.read())
+        if self._reading is None:
+            self._reading = self._opened.enter_context(self._receipts.store.read())
+        return self._reading
 
-    @cached_property
+    @property
     def _rows(self) -> Rows:
         return rows_of(self._connection, self._ledger_id)
 
-    @cached_property
-    def _node(self) -> merkle.Node:
-        """The roots of complete subtrees, which never change."""
-        return self._receipts.nodes.or_read(lambda level, index: self._stored(level, index))
-
-    @cached_property
-    def _stored(self) -> merkle.Node:
-        return nodes(self._rows, self._size)
+    def _read_node(self, level: int, index: int) -> bytes:
+        if self._stored_nodes is None:
+            self._stored_nodes = nodes(self._rows, self._size)
+        return self._stored_nodes(level, index)
 
     def receipt(
         self, row: EntryRow, wanted: Wanted, texts: dict[int, list[tuple[str, bytes]]], checkpoint: bytes

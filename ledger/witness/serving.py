@@ -21,7 +21,6 @@ from ledger.witness.witness import Answer, Witness
 
 logger = logging.getLogger(__name__)
 MOST = 128 * 1024  # octets of a request: 63 hashes, and a checkpoint with many long signatures
-THREADS = 32
 CONNECTIONS = 500  # open at once
 STOP_S = 7  # seconds from the signal until what still runs is ended
 SILENT_S = 60  # seconds without a sign of life after which the worker is ended
@@ -96,7 +95,6 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         chosen = {
             "bind": self._bind,
             "workers": 1,
-            "threads": THREADS,
             "worker_class": PatientWorker,
             "worker_connections": CONNECTIONS,
             "timeout": SILENT_S,

@@ -125,6 +125,35 @@ def test_whoever_says_nothing_has_no_thread(house: House) -> None:
         assert running.stop() == 0
 
 
+def test_hundreds_who_never_end_what_they_begin_keep_nobody_waiting(house: House) -> None:
+    """Each has a thread, and none has a turn."""
+    payer, payee = house.members[:2]
+    with serving(house) as running, ExitStack() as stack:
+        address = (str(running.parts.hostname), running.parts.port or 0)
+        for n in range(400):
+            one = stack.enter_context(socket.create_connection(address, timeout=30))
+            one.sendall((b"P", b"POST /v1/ledgers/solana/instructions HTTP/1.1\r\nHost: x\r\n"
+                         b"Content-Type: text/plain\r\nContent-Length: 900\r\n\r\ncomarca")[n % 2])  # fmt: skip
+        began = time.monotonic()
+        assert running.submit(house.territory.transfer(payer, payee, 1))[0] == 201
+        assert time.monotonic() - began < 10
+
+
+def test_what_is_still_sent_when_a_connection_ends(house: House) -> None:
+    """It is read, so that the answer arrives; for two seconds, and whoever goes on sending is cut."""
+    with serving(house) as running:
+        address = (str(running.parts.hostname), running.parts.port or 0)
+        with socket.create_connection(address, timeout=30) as one:
+            one.sendall(b"POST /v1/ledgers/solana/tokens HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
+                        b"Content-Length: 10000000\r\nConnection: close\r\n\r\n")  # fmt: skip
+            assert b" 413 " in one.recv(8192)
+            with pytest.raises(OSError):
+                for _ in range(600):
+                    one.sendall(bytes(1024))
+                    time.sleep(0.01)
+        assert running.request("GET", "/health/live")[0] == 200
+
+
 def threads_of(pid: int) -> int:
     """The threads of the processes below this one."""
     return sum(len(list(Path(f"/proc/{child}/task").iterdir())) for child in children(pid))

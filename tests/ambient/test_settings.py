@@ -21,11 +21,11 @@ def test_defaults_stand_alone() -> None:
 
 
 def test_each_source_is_above_the_one_before(folder: Path) -> None:
-    (folder / "comarca.toml").write_text('port = 1\nhost = "::1"\nledger = "file"\nthreads = 2\n')
+    (folder / "comarca.toml").write_text('port = 1\nhost = "::1"\nledger = "file"\nconnections = 20\n')
     environment = {"COMARCA_HOST": "127.0.0.2", "COMARCA_LEDGER": "environment", "COMARCA_PORT": ""}
-    settings = read_settings({"ledger": "flag", "threads": None}, environment)
-    assert (settings.port, settings.host, settings.ledger, settings.threads) == (1, "127.0.0.2", "flag", 2)
-    assert settings.sources == {"port": "comarca.toml", "threads": "comarca.toml", "host": "COMARCA_HOST",
+    settings = read_settings({"ledger": "flag", "connections": None}, environment)
+    assert (settings.port, settings.host, settings.ledger, settings.connections) == (1, "127.0.0.2", "flag", 20)
+    assert settings.sources == {"port": "comarca.toml", "connections": "comarca.toml", "host": "COMARCA_HOST",
                                 "ledger": "flag"}  # fmt: skip
     assert settings.source("url") == "default"
 
@@ -52,7 +52,7 @@ def test_paths_are_paths_wherever_they_come_from(folder: Path) -> None:
         ({"port": True}, "not 'True'"),
         ({"port": 80.0}, "not '80.0'"),
         ({"port": "٣"}, "not '٣'"),
-        ({"threads": 0}, "from 1 to 1000"),
+        ({"connections": 0}, "from 10 to 10000"),
         ({"processes": "1_0"}, "from 1 to 100"),
         ({"operator_key": 5}, "text belongs here, not '5'"),
         ({"host": ["a"]}, "text belongs here"),

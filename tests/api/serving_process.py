@@ -17,7 +17,7 @@ from tests.territory import ORIGIN, seed
 
 def main(url: str, state: str, processes: str) -> int:
     """Serve the territory of tests."""
-    settings = Settings(url=url, port=0, processes=int(processes), threads=8)
+    settings = Settings(url=url, port=0, processes=int(processes))
     apart = state.endswith(".sock")
     signer = RemoteSigner(Path(state), ORIGIN) if apart else Signer([seed("operator")], ORIGIN, Path(state))
     try:
