@@ -1,8 +1,12 @@
 """Lines between the process that talks and the one that writes: in order, each its own outcome, none left waiting."""
 
+import pickle
+import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Listener
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -11,7 +15,7 @@ from ledger.intake.submission import Prepared
 from ledger.log import checkpoint
 from ledger.sequencer import lines
 from ledger.sequencer.lines import Line, Lines, listen
-from ledger.sequencer.sequencer import Logged, Sequencer
+from ledger.sequencer.sequencer import Logged, Sequencer, Told
 from ledger.service.door import Accepted, ClockTrouble
 from ledger.store.errors import Unavailable
 from ledger.store.log import Head, leaf_hashes
@@ -100,6 +104,57 @@ def test_whoever_waits_at_a_line_that_is_cut_is_told(office: Office, tmp_path: P
     silent.close()
     with pytest.raises(Unavailable, match="not there"):
         line.put([office.payment(1)])
+
+
+class Slow:
+    """An item that is still being packed when its line ends."""
+
+    def __init__(self, begun: threading.Event, ended: threading.Event):
+        self._begun, self._ended = begun, ended
+
+    def __reduce__(self) -> tuple[type[int], tuple[int]]:
+        self._begun.set()
+        assert self._ended.wait(WAIT_S)
+        return int, (7,)
+
+
+def test_whoever_comes_when_a_line_ends_is_answered_by_the_next(office: Office, tmp_path: Path) -> None:
+    with listen(tmp_path / "ends") as listener, ThreadPoolExecutor(1) as pool:
+        line = Line(tmp_path / "ends", "solana")
+        (lost,) = line.put([office.payment(1)])
+        begun, ended = threading.Event(), threading.Event()
+        put = pool.submit(line.put, cast(Any, [Slow(begun, ended)]))
+        assert begun.wait(WAIT_S)
+        listener.accept().close()
+        with pytest.raises(Unavailable, match="has ended before it answered"):
+            lost.result(WAIT_S)
+        ended.set()
+        (slow,) = put.result(WAIT_S)
+        (later,) = line.put([office.payment(1)])
+        second = listener.accept()
+        assert second.recv_bytes() == b"solana"
+        for future in (slow, later):
+            ((number, _),) = pickle.loads(second.recv_bytes())
+            second.send_bytes(pickle.dumps(([(number, Logged(number, b""))], Told(None, None))))
+            assert future.result(WAIT_S) == Logged(number, b"")
+        line.close()
+
+
+def test_a_line_whose_reader_fails_is_followed_by_another(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "excepthook", lambda args: None)
+    line = Line(office.path, "solana")
+
+    def fail(first: int, leaves: Sequence[bytes]) -> None:
+        line.learn = lines.unlearned
+        raise ValueError("a defect")
+
+    line.learn = fail
+    (future,) = line.put([office.payment(1)])
+    with pytest.raises(Unavailable, match="has ended before it answered"):
+        future.result(WAIT_S)
+    (again,) = line.put([office.payment(2)])
+    assert isinstance(again.result(WAIT_S).outcome, Accepted)
+    line.close()
 
 
 def test_whoever_does_not_answer_is_said_to_be_stuck(

@@ -34,6 +34,7 @@ END = None
 Finish = Callable[[Sequence[tuple[Prepared, Logged]]], Sequence[Any]]  # what callers get of a batch's outcomes
 Learn = Callable[[int, Sequence[bytes]], None]  # told the leaf hashes of new entries, from a log index on
 Answered = list[tuple[int, "Logged | Exception"]]  # number on the line, outcome
+_Waiting = dict[int, tuple[Prepared, "Future[Any]"]]  # by number on the line
 
 
 def listen(path: Path) -> Listener:
@@ -48,7 +49,7 @@ class Line:
         self._path, self._ledger = path, ledger
         self._lock = threading.Lock()
         self._numbers = itertools.count()
-        self._waiting: dict[int, tuple[Prepared, Future[Any]]] = {}
+        self._waiting: _Waiting = {}
         self._link: Connection[Any, Any] | None = None
         self.latest: bytes | None = None
         self._trouble: str | None = None
@@ -70,7 +71,7 @@ class Line:
         """As `trouble`, asked for now: also that nobody answers there."""
         self._heard.clear()
         try:
-            self._send([])
+            self._send({})
         except Unavailable as error:
             return str(error)
         return self._trouble if self._heard.wait(SILENT_S) else "the process that writes does not answer"
@@ -80,20 +81,15 @@ class Line:
         where that is unknown."""
         if not items:
             return []
-        numbered = [(next(self._numbers), item, Future[Any]()) for item in items]
-        self._waiting.update((number, (item, future)) for number, item, future in numbered)
-        try:
-            self._send([(number, item) for number, item, _ in numbered])
-        except Unavailable:
-            for number, _, _ in numbered:
-                self._waiting.pop(number, None)
-            raise
-        return [future for _, _, future in numbered]
+        waiting = {next(self._numbers): (item, Future[Any]()) for item in items}
+        self._send(waiting)
+        return [future for _, future in waiting.values()]
 
-    def _send(self, numbered: list[tuple[int, Prepared]]) -> None:
-        octets = pickle.dumps(numbered, pickle.HIGHEST_PROTOCOL)
+    def _send(self, waiting: _Waiting) -> None:
+        octets = pickle.dumps([(number, item) for number, (item, _) in waiting.items()], pickle.HIGHEST_PROTOCOL)
         with self._lock:
             link = self._link or self._open()
+            self._waiting.update(waiting)  # at this line, and no other: whoever meets its end answers them
             try:
                 link.send_bytes(octets)
             except OSError:  # the thread that reads meets the end of the line, and answers all who wait
@@ -118,13 +114,14 @@ class Line:
 
     def _read(self, link: "Connection[Any, Any]") -> None:
         try:
-            while True:
-                answered, told = pickle.loads(link.recv_bytes())
-                self.latest, self._trouble = told.latest, told.trouble
-                self._heard.set()
-                self.learn(told.first, told.leaves)
-                self._answer(answered)
-        except (OSError, EOFError):
+            with suppress(OSError, EOFError):
+                while True:
+                    answered, told = pickle.loads(link.recv_bytes())
+                    self.latest, self._trouble = told.latest, told.trouble
+                    self._heard.set()
+                    self.learn(told.first, told.leaves)
+                    self._answer(answered)
+        finally:  # also where this program fails: the next to hand something over gets a new line
             self._end(link)
 
     def _answer(self, answered: Answered) -> None:
