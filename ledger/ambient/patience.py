@@ -46,12 +46,12 @@ class PatientSocket:
     def __init__(self, sock: Any):
         self._sock = sock
         sock.settimeout(0.0)
-        self._until = self._most = 0.0
+        self._grace = self._most = 0.0
         self.begin()
 
     def begin(self) -> None:
         """A request begins: the grace is whole again."""
-        self._until, self._most = time.monotonic() + GRACE_S, GRACE_S
+        self._grace = self._most = GRACE_S
 
     def setblocking(self, flag: bool) -> None:
         """Nothing: `recv` and `sendall` wait where they must."""
@@ -66,14 +66,11 @@ class PatientSocket:
 
     def recv(self, size: int, *flags: int) -> bytes:
         """As a socket's; each octet buys time, up to the grace."""
-        left = min(self._until - time.monotonic(), self._most)
-        if left <= 0:
-            raise TooSlow
         try:
             octets: bytes = self._sock.recv(size, *flags)
         except BlockingIOError:
-            octets = self._wait(left, self._sock.recv, size, *flags)
-        self._until = min(self._until + len(octets) / PACE, time.monotonic() + GRACE_S)
+            octets = self._wait(min(self._grace, self._most), self._sock.recv, size, *flags)
+        self._grace = min(self._grace + len(octets) / PACE, GRACE_S)
         return octets
 
     def recv_now(self, size: int) -> bytes:
@@ -91,13 +88,18 @@ class PatientSocket:
             self._wait(GRACE_S + len(octets) / PACE, self._sock.sendall, memoryview(octets)[sent:], *flags)
 
     def _wait(self, seconds: float, do: Any, *arguments: Any) -> Any:
+        """Only this is on the client's account: not the wait for a turn that follows, nor what is done in it."""
+        if seconds <= 0:
+            raise TooSlow
         with turns.given_away():
+            began = time.monotonic()
             self._sock.settimeout(seconds)
             try:
                 return do(*arguments)
             except TimeoutError as error:
                 raise TooSlow from error
             finally:
+                self._grace -= time.monotonic() - began
                 if self._sock.fileno() >= 0:
                     self._sock.settimeout(0.0)
 

@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from ledger.ambient import patience
 from ledger.ambient.patience import PatientSocket, PatientWorker, TooSlow
+from ledger.ambient.turns import Turns
 from ledger.api.child import Child
 from ledger.api.serving import Server
 from tests.api.test_serving import House, house, serving
@@ -63,6 +65,30 @@ def test_octets_at_a_pace(pair: tuple[PatientSocket, socket.socket]) -> None:
         theirs.sendall(bytes(4096))
         assert len(ours.recv(4096)) == 4096
         time.sleep(0.04)
+
+
+def test_waiting_for_a_turn_is_not_the_clients_fault(
+    pair: tuple[PatientSocket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = pair
+    monkeypatch.setattr(patience, "GRACE_S", 2.0)
+    monkeypatch.setattr(patience, "turns", one := Turns(1))
+    ours.begin()
+    mine = threading.Event()
+
+    def read() -> bytes:
+        with one.taken():
+            return ours.recv(1) + ours.recv(1)
+
+    with ThreadPoolExecutor(1) as pool:
+        one.ask(lambda: None)
+        reading = pool.submit(read)
+        one.ask(mine.set)
+        assert mine.wait(10)  # the turn, as the other one waits for its client
+        with one.taken():
+            theirs.sendall(b"xy")
+            time.sleep(2.5)
+        assert reading.result(10) == b"xy"
 
 
 def test_a_client_that_reads_nothing(pair: tuple[PatientSocket, socket.socket]) -> None:
