@@ -11,16 +11,18 @@ import resource
 import selectors
 import socket
 import sys
+import threading
 import time
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from functools import partial
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, TypeVar
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import PollableMethodQueue, ThreadWorker
 
 from ledger.ambient.turns import turns
 
@@ -28,8 +30,8 @@ GRACE_S = 15.0  # seconds that a client may be behind the pace
 PACE = 8192  # octets a second
 ENDING_S = 2.0  # that a client has to close its end
 DRAINED = 65_536  # octets read at once of what nobody wants any more
-SPARE = 10  # threads beyond those that can be needed; and files beside those of connections:
-FILES = 500
+FILES = 500  # open beside those of connections
+T = TypeVar("T")
 
 
 class TooSlow(ConnectionResetError, TimeoutError):
@@ -107,17 +109,62 @@ class PatientSocket:
         return getattr(self._sock, name)
 
 
+class Threads(Executor):
+    """A thread for all that is submitted, at once: made where none is idle, and kept. Raises RuntimeError where the
+    system gives no more, and then nothing waits for one; Python's own pool would keep it, with its turn."""
+
+    def __init__(self) -> None:
+        self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._idle = 0
+        self._lock = threading.Lock()
+
+    def submit(self, do: Callable[..., T], /, *arguments: Any, **named: Any) -> "Future[T]":
+        """Do this in a thread; what it comes to."""
+        promise: Future[T] = Future()
+        with self._lock:
+            if self._idle:
+                self._idle -= 1
+            else:
+                threading.Thread(target=self._run, name="comarca-request", daemon=True).start()
+        self._work.put(partial(_keep, promise, partial(do, *arguments, **named)))
+        return promise
+
+    def _run(self) -> None:
+        while True:
+            self._work.get()()
+            with self._lock:
+                self._idle += 1
+
+
+def _keep(promise: "Future[T]", do: Callable[[], T]) -> None:
+    try:
+        found = do()
+    except BaseException as error:
+        promise.set_exception(error)
+    else:
+        promise.set_result(found)
+
+
+class _Called(PollableMethodQueue):  # type: ignore[misc]
+    """What threads have the worker do. Its pipe is open as long as the process: whoever is answered when it ends would
+    else write into the file that has the pipe's number by then, the database's perhaps."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
 class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """A worker whose clients' sockets are patient ones. A request gets a thread when it is its turn, and there is one
     for each connection: nobody has a turn and no thread, and slow clients take none from others."""
 
     def __init__(self, *arguments: Any, **named: Any):
         super().__init__(*arguments, **named)
+        self.method_queue = _Called()
         self._ending: deque[Any] = deque()  # connections whose other end is still to be closed
 
-    def get_thread_pool(self) -> ThreadPoolExecutor:
-        """Threads are made as they are needed."""
-        return ThreadPoolExecutor(self.worker_connections + SPARE)
+    def get_thread_pool(self) -> Threads:
+        """Threads are made as they are needed; never more than there are connections."""
+        return Threads()
 
     def enqueue_req(self, conn: Any) -> None:
         """Hand a connection that has something to read to a thread; one that has said nothing yet is watched."""
@@ -132,8 +179,15 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
     def _start(self, conn: Any) -> None:
-        with suppress(RuntimeError):  # the process ends, and has no threads any more
+        try:
             super().enqueue_req(conn)
+        except RuntimeError:  # there is no thread to be had: the turn is for who has one
+            self.method_queue.defer(self._give_up, conn)
+
+    def _give_up(self, conn: Any) -> None:
+        with turns.taken():
+            self.nr_conns -= 1
+            conn.close(graceful=True)
 
     def handle(self, conn: Any) -> Any:
         """Answer a request in a thread; how long it waited for the thread is not the client's fault."""

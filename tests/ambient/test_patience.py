@@ -1,5 +1,8 @@
 """Slow clients are given up, and those at a pace are not."""
 
+import logging
+import os
+import selectors
 import socket
 import threading
 import time
@@ -9,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from gunicorn.workers.gthread import TConn
 
 from ledger.ambient import patience
 from ledger.ambient.patience import PatientSocket, PatientWorker, TooSlow
@@ -178,6 +182,51 @@ def test_what_is_still_sent_when_a_connection_ends(house: House) -> None:
                     one.sendall(bytes(1024))
                     time.sleep(0.01)
         assert running.request("GET", "/health/live")[0] == 200
+
+
+@pytest.fixture
+def worker(house: House, tmp_path: Path) -> PatientWorker:
+    server = Server(house.settings(), ["solana"], False, tmp_path, Child(lambda ready, wait: None), None, print)
+    worker = PatientWorker(1, os.getpid(), [], server, 30, server.cfg, logging.getLogger())
+    worker.tpool, worker.poller = worker.get_thread_pool(), selectors.DefaultSelector()
+    worker.method_queue.init()
+    return worker
+
+
+def test_whoever_gets_no_thread_keeps_no_turn(worker: PatientWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(patience, "turns", one := Turns(1))
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with ExitStack() as stack:
+        ends = [socket.socketpair() for _ in range(500)]
+        for ours, theirs in ends:
+            theirs.settimeout(30)
+            stack.enter_context(theirs).sendall(b"GET / HTTP/1.1\r\n\r\n")
+            conn = TConn(worker.cfg, stack.enter_context(ours), ("", 0), ("", 0))
+            conn.data_ready = True
+            worker.nr_conns += 1
+            worker.enqueue_req(conn)
+        for _ in ends:
+            worker.method_queue.run_callbacks(None)
+        for _, theirs in ends:
+            assert theirs.recv(1) == b""
+            theirs.close()
+        for _ in ends:
+            worker.wait_for_and_dispatch_events(0)
+    assert worker.nr_conns == 0
+    free = threading.Event()
+    one.ask(free.set)
+    assert free.is_set()
+
+
+def test_whoever_is_answered_when_the_process_ends_writes_into_no_file(worker: PatientWorker, tmp_path: Path) -> None:
+    worker.method_queue.close()
+    with ExitStack() as stack:
+        files = [stack.enter_context((tmp_path / str(n)).open("wb")) for n in range(50)]
+        worker.method_queue.defer(print)
+        assert not any(os.fstat(file.fileno()).st_size for file in files)
 
 
 def threads_of(pid: int) -> int:
