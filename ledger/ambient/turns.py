@@ -10,11 +10,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from threading import Lock, local
+from threading import BoundedSemaphore, Lock, local
 from typing import TypeVar
 
 T = TypeVar("T")
 RUNNING = 2  # threads at the same time
+SEARCHING = 6  # and beside them those that search: fewer than there are connections to a database
 Start = Callable[[], object]
 
 
@@ -26,6 +27,7 @@ class Turns:
         self._queue: deque[Start] = deque()
         self._lock = Lock()  # around those two, never for long
         self._thread = _Thread()
+        self._searching = BoundedSemaphore(SEARCHING)
 
     def ask(self, start: Start) -> None:
         """Call `start` once a turn is free, which is then taken: now, or in the thread that gives its own away."""
@@ -64,6 +66,12 @@ class Turns:
                 self.ask(gate.release)
                 gate.acquire()
                 self._thread.has_turn = True
+
+    @contextmanager
+    def searching(self) -> Iterator[None]:
+        """Have a database look at all that it has, without keeping others from running, or from the database."""
+        with self.given_away(), self._searching:
+            yield
 
     def result(self, future: "Future[T]", seconds: float) -> T:
         """What a future comes to, the turn given away meanwhile; raises TimeoutError after so long. Whoever keeps the

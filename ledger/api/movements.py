@@ -1,6 +1,7 @@
 """Movements: an account's, for whoever may read it; all of the ledger's and what they come to, for those who govern or
 audit it. One filter for all three."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, get_args
 
 from flask import Response
@@ -125,8 +126,10 @@ def list_own(asked: dict[str, Any], ledger: str, id: bytes) -> Response:
     """An account's movements, newest first, for its member, those whom it lets read, administrators and auditors."""
     one = served(ledger)
     readable_account(one, id, access.reader(one))
-    page = Page(one, asked, f"of {id.hex()}")
-    return page.answer(books.history(one.store, one.ledger_id, id, _filter(asked), page.after, page.limit))
+    page, wanted = Page(one, asked, f"of {id.hex()}"), _filter(asked)
+    with _searching(wanted):
+        found = books.history(one.store, one.ledger_id, id, wanted, page.after, page.limit)
+    return page.answer(found)
 
 
 @movements.route("/<ledger:ledger>/movements", methods=["GET"])
@@ -138,8 +141,10 @@ def list_all(asked: dict[str, Any], ledger: str) -> Response:
     """Every movement of the ledger, newest first, for administrators and auditors."""
     one = served(ledger)
     access.overseer(one)
-    page = Page(one, asked, "movements")
-    return page.answer(books.list_movements(one.store, one.ledger_id, _filter(asked), page.after, page.limit))
+    page, wanted = Page(one, asked, "movements"), _filter(asked)
+    with _searching(wanted):
+        found = books.list_movements(one.store, one.ledger_id, wanted, page.after, page.limit)
+    return page.answer(found)
 
 
 @movements.route("/<ledger:ledger>/movements/totals", methods=["GET"])
@@ -151,10 +156,15 @@ def show_totals(asked: dict[str, Any], ledger: str) -> Response:
     """How many movements there are, and what they sum to, by month, kind or class, for administrators and auditors."""
     one = served(ledger)
     access.overseer(one)
-    with turns.given_away():  # it may look at every movement there is
+    with turns.searching():
         found = books.total_movements(one.store, one.ledger_id, _filter(asked), asked.get("by", ()))
     return json_response(found)
 
 
 def _filter(asked: dict[str, Any]) -> Filter:
     return Filter(**{name: value for name, value in asked.items() if name in Filter._fields})
+
+
+def _searching(wanted: Filter) -> AbstractContextManager[None]:
+    """A filter may pass every movement there is; without one a page is read, and no more."""
+    return turns.searching() if any(value is not None for value in wanted) else nullcontext()

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from ledger.ambient.turns import RUNNING, turns
+from ledger.ambient.turns import RUNNING, SEARCHING, turns
 from ledger.api.movements import AnyMovement
 from ledger.core.transfers import Leg
 from ledger.core.words import AccountId
 from ledger.service import books
+from ledger.store.database import Store
 from tests.api.desk import BASE, Desk, check_problem
 
 
@@ -154,6 +155,32 @@ def test_nobody_waits_for_totals(desk: Desk, monkeypatch: pytest.MonkeyPatch) ->
         finally:
             go_on.set()
         assert [one.result().json["count"] for one in totals] == [11] * RUNNING  # type: ignore[index]
+
+
+@pytest.mark.parametrize("address", ["movements?min_amount=1", "movements/totals"])
+def test_many_who_search_leave_connections_for_others(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    one, *_ = traded(desk)
+    token, asked, go_on = desk.administrator(), Semaphore(0), Event()
+
+    def slow(store: Store, *arguments: Any) -> Any:
+        with store.read():
+            asked.release()
+            assert go_on.wait(30)
+        return {} if address == "movements/totals" else ([], None)
+
+    monkeypatch.setattr(books, "total_movements", slow)
+    monkeypatch.setattr(books, "list_movements", slow)
+    with ThreadPoolExecutor(32) as pool:
+        found = [pool.submit(in_its_turn, lambda: desk.app.test_client().get(f"{BASE}/{address}", headers={
+            "Authorization": f"Bearer {token}"})) for _ in range(32)]  # fmt: skip
+        try:
+            assert all(asked.acquire(timeout=30) for _ in range(SEARCHING))
+            assert in_its_turn(lambda: desk.get(f"accounts/{one.hex()}", token)).status_code == 200
+        finally:
+            go_on.set()
+        assert {each.result().status_code for each in found} == {200}
 
 
 def in_its_turn(answer: Callable[[], TestResponse]) -> TestResponse:
