@@ -30,6 +30,7 @@ GRACE_S = 15.0  # seconds that a client may be behind the pace
 PACE = 8192  # octets a second
 ENDING_S = 2.0  # that a client has to close its end
 DRAINED = 65_536  # octets read at once of what nobody wants any more
+FULL_S = 0.01  # before it is tried again whether there are files
 FILES = 500  # open beside those of connections
 T = TypeVar("T")
 
@@ -166,6 +167,15 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         """Threads are made as they are needed; never more than there are connections."""
         return Threads()
 
+    def accept(self, listener: Any) -> None:
+        """Take a connection; where there are no files for more, it waits until there are."""
+        try:
+            super().accept(listener)
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                raise
+            time.sleep(FULL_S)
+
     def enqueue_req(self, conn: Any) -> None:
         """Hand a connection that has something to read to a thread; one that has said nothing yet is watched."""
         if not isinstance(conn.sock, PatientSocket):
@@ -253,14 +263,15 @@ class GracefulArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
     handle_hup = handle_ttin = handle_ttou = handle_usr2 = _ignore
 
 
-def room_for(connections: int) -> None:
+def room_for(connections: int) -> int:
     """Let this process and those it forks have as many open files as so many connections need, as far as the system's
-    own limit for it goes."""
+    own limit for it goes; how many connections there is room for."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + FILES
-    if soft < wanted:
-        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return min(connections, max(most - FILES, most // 2))
 
 
 def run(server: BaseApplication, arbiter: type[GracefulArbiter] = GracefulArbiter) -> int:

@@ -99,7 +99,11 @@ class Served:
         head = self.door.head()
         if head.size == 0:
             return "the genesis is not logged yet"
-        why = self._writer.ask() if ask and isinstance(self._writer, Line) else self._writer.trouble
+        if ask and isinstance(self._writer, Line):
+            with turns.given_away():
+                why = self._writer.ask()
+        else:
+            why = self._writer.trouble
         if why is not None:
             return f"no checkpoint can be signed: {why}"
         return self._trouble(head.time)

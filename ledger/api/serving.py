@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Listener
 from pathlib import Path
@@ -75,7 +76,7 @@ def serve(
     file = sqlite_file(parse_url(settings.url))
     check(settings, signers)
     output.to_stderr(settings.log)
-    room_for(settings.connections)
+    settings = replace(settings, connections=room_for(settings.connections))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="comarca-")))
         os.environ[metrics.FOLDER] = str(_made(folder / "metrics"))

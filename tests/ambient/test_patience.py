@@ -1,7 +1,9 @@
 """Slow clients are given up, and those at a pace are not."""
 
+import errno
 import logging
 import os
+import resource
 import selectors
 import socket
 import threading
@@ -219,6 +221,30 @@ def test_whoever_gets_no_thread_keeps_no_turn(worker: PatientWorker, monkeypatch
     free = threading.Event()
     one.ask(free.set)
     assert free.is_set()
+
+
+@pytest.mark.parametrize(("hard", "room"), [(resource.RLIM_INFINITY, 1000), (2000, 1000), (1024, 524), (300, 150)])
+def test_no_more_connections_than_there_may_be_files(monkeypatch: pytest.MonkeyPatch, hard: int, room: int) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (256, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda which, limits: asked.extend(limits))
+    assert patience.room_for(1000) == room
+    assert asked == [1500 if room == 1000 else hard, hard]
+
+
+def test_a_connection_for_which_there_is_no_file_waits(worker: PatientWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()):
+        with monkeypatch.context() as patched:
+            patched.setattr(socket.socket, "accept", _no_file)
+            worker.accept(listener)
+        assert worker.nr_conns == 0
+        worker.accept(listener)
+        assert worker.nr_conns == 1
+        worker.pending_conns.pop().close()
+
+
+def _no_file(listener: socket.socket) -> None:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 def test_whoever_is_answered_when_the_process_ends_writes_into_no_file(worker: PatientWorker, tmp_path: Path) -> None:

@@ -183,6 +183,24 @@ def test_a_killed_child_is_followed_by_another(house: House, child: str) -> None
         assert server.stop() == 0
 
 
+def test_nobody_waits_for_those_who_ask_whether_the_one_that_writes_is_there(house: House) -> None:
+    with serving(house) as server, ThreadPoolExecutor(10) as pool:
+        (writer,) = [pid for pid in children(server.process.pid) if writes(pid)]
+        os.kill(writer, signal.SIGSTOP)
+        try:
+            asking = [pool.submit(server.request, "GET", "/health/ready") for _ in range(10)]  # three seconds each
+            while not any(one.running() for one in asking):
+                time.sleep(0.01)
+            time.sleep(0.5)
+            began = time.monotonic()
+            assert server.request("GET", "/health/live")[0] == 200
+            assert time.monotonic() - began < 8
+            assert {one.result()[0] for one in asking} == {503}
+        finally:
+            os.kill(writer, signal.SIGCONT)
+        assert server.submit(house.territory.transfer(*house.members[:2], 1))[0] == 201
+
+
 def _until_answered(server: Server, octets: bytes) -> int:
     """A client's patience: the same text again until its outcome is known."""
     status = 503
