@@ -146,6 +146,20 @@ def test_trouble_with_the_database_is_unavailable_for_all(
     whole(territory)
 
 
+def test_a_server_that_is_gone_without_a_word_is_given_up(postgres_url: str) -> None:
+    """Nobody says so but the system, which has to be asked to look."""
+    territory = TerritoryOfTests(postgres_url)
+    for engine in (territory.store.reads, territory.store.writes):
+        with engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            asked = driver.info.get_parameters()
+            assert int(asked["tcp_user_timeout"]) <= 20_000
+            assert (
+                int(asked["keepalives_idle"]) + int(asked["keepalives_interval"]) * int(asked["keepalives_count"]) <= 20
+            )
+    territory.close()
+
+
 def test_a_server_that_goes_away_in_the_middle(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     territory = TerritoryOfTests(postgres_url)
     payer, payee = territory.members(2)

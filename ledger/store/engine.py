@@ -23,6 +23,11 @@ PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 10000", "
            "temp_store = MEMORY", "mmap_size = 268435456", "wal_autocheckpoint = 8000",
            "secure_delete = ON")  # fmt: skip
 
+# For a PostgreSQL whose machine or network is gone without a word, a request would wait for a quarter of an hour, and
+# two of them keep all others of their process from running. How long a statement takes is not limited.
+GONE = {"connect_timeout": 10, "tcp_user_timeout": 20_000, "keepalives_idle": 10, "keepalives_interval": 5,
+        "keepalives_count": 2}  # fmt: skip
+
 SQLITE_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))  # where the corruption by a reset of the WAL was mended
 
 # The driver binds int and str as they are, and asks its protocol of adapters about everything else, which for octets
@@ -62,7 +67,7 @@ def open_engine(url: URL, reads: bool = False, copies_back: bool = True) -> Engi
             event.listen(engine, "connect", _leave_the_wal)
         event.listen(engine, "begin", _begin_reading if reads else _begin_writing)
         return engine
-    engine = create_engine(url, pool_pre_ping=True, pool_size=10, connect_args={"connect_timeout": 10})
+    engine = create_engine(url, pool_pre_ping=True, pool_size=10, connect_args=GONE)
     return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True) if reads else engine
 
 
