@@ -105,6 +105,15 @@ def test_a_client_that_reads_nothing(pair: tuple[PatientSocket, socket.socket]) 
             ours.sendall(bytes(512))
 
 
+def test_the_word_to_continue_for_someone_who_reads_nothing(pair: tuple[PatientSocket, socket.socket]) -> None:
+    ours, theirs = pair
+    word = b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert ours.send(word) == len(word) and theirs.recv(8192) == word
+    with pytest.raises(TooSlow):  # and not what gunicorn takes for a failure of its own, and logs
+        for _ in range(100_000):
+            ours.send(word)
+
+
 def test_a_server_is_patient(house: House, tmp_path: Path) -> None:
     server = Server(house.settings(), ["solana"], False, tmp_path, Child(lambda ready, wait: None), None, print)
     assert server.cfg.worker_class is PatientWorker
