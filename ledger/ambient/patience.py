@@ -220,17 +220,22 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     # away the last answer. gunicorn waits for that in the thread that all others wait for; here it is watched.
 
     def _close(self, conn: Any, graceful: bool = False) -> None:
+        if graceful and self._is_watched(conn):
+            conn.timeout = time.monotonic() + ENDING_S
+            self._ending.append(conn)
+            self.nr_conns += 1
+        else:
+            conn.sock.close()
+
+    def _is_watched(self, conn: Any) -> bool:
+        """Say that nothing more comes from here, and watch what still comes from there; False where nobody is there, or
+        the worker watches no more."""
         try:
-            if not graceful:
-                raise OSError
             conn.sock.shutdown(socket.SHUT_WR)
             self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._drain, conn))
         except (OSError, ValueError, KeyError):
-            conn.sock.close()
-            return
-        conn.timeout = time.monotonic() + ENDING_S
-        self._ending.append(conn)
-        self.nr_conns += 1
+            return False
+        return True
 
     def _drain(self, conn: Any, sock: Any) -> None:
         try:
