@@ -1,8 +1,8 @@
-"""gunicorn as our servers run it: a stop is a graceful one, and slow clients are waited for only so long.
+"""gunicorn as our servers run it: a stop is a graceful one, and no client keeps others waiting.
 
-A thread reads one request and writes one answer, and gunicorn lets it wait without end. So a client that sends an octet
-a minute, or never reads, would keep a thread for ever, and two hundred such clients the whole server. Here octets must
-come, and go, at a pace, with some seconds of grace.
+gunicorn lets a thread wait for its client without end. Here octets must come, and go, at a pace, with some seconds of
+grace; a request gets a thread when it is its turn (ledger/ambient/turns.py), and gives the turn away while it waits for
+its client; and a connection that has said nothing yet, or has nothing more to say, is watched without a thread.
 """
 
 import errno
@@ -11,19 +11,16 @@ import resource
 import selectors
 import socket
 import sys
-import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Executor, Future
 from functools import partial
-from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import PollableMethodQueue, ThreadWorker
 
+from ledger.ambient.threads import Threads
 from ledger.ambient.turns import turns
 
 GRACE_S = 15.0  # seconds that a client may be behind the pace
@@ -32,7 +29,6 @@ ENDING_S = 2.0  # that a client has to close its end
 DRAINED = 65_536  # octets read at once of what nobody wants any more
 FULL_S = 0.01  # before it is tried again whether there are files
 FILES = 500  # open beside those of connections
-T = TypeVar("T")
 
 
 class TooSlow(ConnectionResetError, TimeoutError):
@@ -115,43 +111,7 @@ class PatientSocket:
         return getattr(self._sock, name)
 
 
-class Threads(Executor):
-    """A thread for all that is submitted, at once: made where none is idle, and kept. Raises RuntimeError where the
-    system gives no more, and then nothing waits for one; Python's own pool would keep it, with its turn."""
-
-    def __init__(self) -> None:
-        self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._idle = 0
-        self._lock = threading.Lock()
-
-    def submit(self, do: Callable[..., T], /, *arguments: Any, **named: Any) -> "Future[T]":
-        """Do this in a thread; what it comes to."""
-        promise: Future[T] = Future()
-        with self._lock:
-            if self._idle:
-                self._idle -= 1
-            else:
-                threading.Thread(target=self._run, name="comarca-request", daemon=True).start()
-        self._work.put(partial(_keep, promise, partial(do, *arguments, **named)))
-        return promise
-
-    def _run(self) -> None:
-        while True:
-            self._work.get()()
-            with self._lock:
-                self._idle += 1
-
-
-def _keep(promise: "Future[T]", do: Callable[[], T]) -> None:
-    try:
-        found = do()
-    except BaseException as error:
-        promise.set_exception(error)
-    else:
-        promise.set_result(found)
-
-
-class _Called(PollableMethodQueue):  # type: ignore[misc]
+class _Called(PollableMethodQueue):  # type: ignore[misc]  # gunicorn has no types
     """What threads have the worker do. Its pipe is open as long as the process: whoever is answered when it ends would
     else write into the file that has the pipe's number by then, the database's perhaps."""
 
@@ -220,16 +180,16 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     # away the last answer. gunicorn waits for that in the thread that all others wait for; here it is watched.
 
     def _close(self, conn: Any, graceful: bool = False) -> None:
-        if graceful and self._is_watched(conn):
+        if graceful and self._watch_end(conn):
             conn.timeout = time.monotonic() + ENDING_S
             self._ending.append(conn)
             self.nr_conns += 1
         else:
             conn.sock.close()
 
-    def _is_watched(self, conn: Any) -> bool:
-        """Say that nothing more comes from here, and watch what still comes from there; False where nobody is there, or
-        the worker watches no more."""
+    def _watch_end(self, conn: Any) -> bool:
+        """Say that nothing more comes from here, and watch what still comes from there. Whether that can be done: not
+        where nobody is there, or the worker watches no more."""
         try:
             conn.sock.shutdown(socket.SHUT_WR)
             self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._drain, conn))

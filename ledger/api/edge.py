@@ -118,7 +118,7 @@ def _check_request() -> None:
 
 def _finish(response: Response) -> Response:
     """What belongs to a member is kept by nobody; so is all that no view has called public."""
-    if response.is_streamed:
+    if response.is_streamed:  # for as long as it likes: from here on it keeps nobody from running
         turns.leave()
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers["X-Content-Type-Options"] = "nosniff"

@@ -163,10 +163,10 @@ class Written:
                 self.sequencers[name] = stack.enter_context(self._sequencer(name, signer, clock_is_right))
                 self.sequencers[name].watch = metrics.counting(counts, name)
                 if settings.witness_policy is not None:
-                    collector = self._collector(name, settings.witness_policy)
-                    collector.watch = metrics.counting_witnesses(counts, name)
-                    collector.start()
-                    stack.callback(collector.end)
+                    collecting = self._collector(name, settings.witness_policy)
+                    collecting.watch = metrics.counting_witnesses(counts, name)
+                    collecting.start()
+                    stack.callback(collecting.end)
             self._opened = stack.pop_all()
 
     def _sequencer(self, name: str, signer: SignsCheckpoints, clock_is_right: bool) -> Sequencer:
